@@ -5,13 +5,14 @@ The result is `None` when a file says nothing certain: a voxel size is never gue
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from napari_scsam.config import VoxelSize
 
 NANOMETRES = {
-    **dict.fromkeys(("angstrom", "ångström", "å"), 0.1),
+    **dict.fromkeys(("angstrom", "ångström", "ångstrom", "å"), 0.1),
     **dict.fromkeys(("picometer", "pm"), 1e-3),
     **dict.fromkeys(("nanometer", "nm"), 1.0),
     **dict.fromkeys(("micrometer", "micron", "um", "µm"), 1e3),
@@ -98,10 +99,16 @@ def three_sides(
 
 
 def _plain_unit(unit: str) -> str:
-    """Unify the spellings of a unit: case, plural, British, two micro signs, ImageJ's escape."""
-    text = unit.strip().replace("\\u00B5", "µ").replace("\u03bc", "µ").replace("\u212b", "å")
+    """Unify the spellings of a unit: case, plural, British, two micro signs, ImageJ's escape.
+
+    The case of short ones counts, as mm and Mm differ; that of nm and µm does not.
+    """
+    text = unicodedata.normalize("NFC", unit.replace("\\u00B5", "µ")).replace("\u03bc", "µ")
+    text = "".join(text.split())
     if len(text) > 2:
         text = text.lower().removesuffix("s").replace("metre", "meter")
     if text in ("Å", "A"):
         return "å"
+    if text in ("NM", "Nm", "UM", "Um", "MM"):
+        return text.lower()
     return text

@@ -6,7 +6,7 @@ See https://www.ccpem.ac.uk/mrc_format/mrc2014.php
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -55,6 +55,9 @@ TYPES: Mapping[int, str] = {
 IMOD_STAMP = 1146047817
 """Marks the header as IMOD's; https://bio3d.colorado.edu/imod/doc/mrc_format.txt"""
 
+HIGHEST_SIGNED = 127
+"""Highest byte with a sign; statistics above it say that there is none."""
+
 VOLUME_STACKS = range(401, 631)
 """Space groups of several volumes in one file."""
 
@@ -82,8 +85,10 @@ class Header:
     space_group: int
     extended: int
     """Bytes between the header and the voxels."""
-    imod_unsigned: bool
-    """Whether IMOD wrote the bytes without sign, as it did by default before 2012."""
+    unsigned: bool
+    """Whether it says that bytes have no sign, as IMOD wrote them before 2012."""
+    bare: bool
+    """Whether it has neither labels nor statistics, as ITK writes it, with bytes without a sign."""
     stamped: bool
     """Whether it has the stamp of MRC."""
 
@@ -105,7 +110,7 @@ class Header:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of a stored number."""
-        if self.mode == 0 and self.imod_unsigned:
+        if self.mode == 0 and (self.unsigned or self.bare):
             return np.dtype("u1")
         return np.dtype(TYPES[self.mode]).newbyteorder(self.order)
 
@@ -145,17 +150,22 @@ def read_mrc(path: Path) -> Source:
             axes += "s"
         if "z" not in axes:
             sides = sides[1:]
-        notes: tuple[str, ...] = ()
-        if not header.stamped:
-            notes = (f"{path} has no stamp of an MRC file, but its header is one; it was read",)
         return Source(
             array=_array(path, header),
             axes=axes,
             voxel_size=whole_size(sides),
             sides=three_sides(sides),
             origin=_origin(path),
-            notes=notes,
+            notes=tuple(_notes(path, header)),
         )
+
+
+def _notes(path: Path, header: Header) -> Iterator[str]:
+    """Yield sentences on what was taken for granted."""
+    if not header.stamped:
+        yield f"{path} has no stamp of an MRC file, but its header is one; it was read"
+    if header.mode == 0 and header.bare and not header.unsigned:
+        yield f"{path} does not say whether its bytes have a sign; they were read without, as ITK's"
 
 
 def _origin(path: Path) -> tuple[float, float, float]:
@@ -202,7 +212,9 @@ def _parse(raw: bytes, order: Order) -> Header:
     x, y, z = struct.unpack_from(f"{order}3f", raw, 40)
     axes = struct.unpack_from(f"{order}3i", raw, 64)
     space_group, extended = struct.unpack_from(f"{order}2i", raw, 88)
+    lowest, highest, mean = struct.unpack_from(f"{order}3f", raw, 76)
     stamp, flags = struct.unpack_from(f"{order}2i", raw, 152)
+    (labels,) = struct.unpack_from(f"{order}i", raw, 220)
     if mode not in TYPES:
         raise ValueError(f"its mode {mode} is not one of {', '.join(map(str, TYPES))}")
     if min(columns, rows, sections) < 1:
@@ -221,7 +233,8 @@ def _parse(raw: bytes, order: Order) -> Header:
         axes=letters,
         space_group=space_group,
         extended=extended,
-        imod_unsigned=stamp == IMOD_STAMP and not flags & 1,
+        unsigned=(stamp == IMOD_STAMP and not flags & 1) or highest > HIGHEST_SIGNED,
+        bare=not any((lowest, highest, mean, labels)),
         stamped=raw[208:211] == MAP_STAMP,
     )
 

@@ -13,8 +13,8 @@ from napari_scsam.plausible import PLAUSIBLE_NM
 
 Sizes = tuple[Sequence[float | None], Sequence[str | None]]
 
-RESOLUTION_UNITS = {2: "inch", 3: "cm"}
-"""TIFF tag 296."""
+RESOLUTION_UNITS = {2: "inch", 3: "cm", 4: "mm", 5: "µm"}
+"""TIFF tag 296; the last two are younger than the standard."""
 
 FEI_SECTIONS = ("Scan", "EScan")
 """Where Thermo Fisher (FEI) states the size of a pixel, in metres; tags 34680 and 34682."""

@@ -109,6 +109,11 @@ class AnchoredStore(LocalStore):
             path.lstat()
         except FileNotFoundError:
             return
+        except NotADirectoryError:
+            # zarr looks for metadata below every name, such as METADATA.ome.xml of Bio-Formats.
+            if path.name in MARKERS and path.parent.is_file():
+                return
+            raise
         if not path.is_file():  # else it was written just now
             raise OSError(errno.EISDIR, "not a file", str(path))
 
