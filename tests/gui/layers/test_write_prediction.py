@@ -216,6 +216,33 @@ def test_after_redo_the_pixels_are_the_models_again(output):
     np.testing.assert_array_equal(shown(output), MITO_MIDDLE)
 
 
+def test_a_write_during_a_stroke_of_the_brush_is_undone_with_it(output):
+    layer = output.layer
+    layer.selected_label = ER
+    layer.brush_size = 1
+    with layer.block_history():  # as napari does from press to release
+        layer.paint((1, 7, 7), ER)
+        write(output, MITO_TOP, [MITO])
+    layer.undo()
+    output.note_undone()
+    assert not shown(output).any()
+    write(output, MITO_TOP, [MITO])
+    np.testing.assert_array_equal(shown(output), MITO_TOP)
+
+
+def test_a_write_whose_first_rows_were_undone_before_its_last_ends(output):
+    layer = output.layer
+    steps = output.write_steps(MIDDLE, MITO_TOP, [MITO])
+    next(steps)
+    with layer.block_history():  # a stroke that ends takes the rows into its step
+        layer.paint((1, 7, 7), ER)
+    layer.undo()
+    assert not shown(output).any()
+    list(steps)
+    write(output, MITO_TOP, [MITO])
+    assert shown(output).any()
+
+
 def test_writing_the_same_again_adds_no_undo_step(output):
     write(output, MITO_TOP, [MITO])
     assert write(output, MITO_TOP, [MITO]) == 0

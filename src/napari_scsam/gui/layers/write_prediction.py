@@ -252,7 +252,8 @@ class OrganelleLabels:
         if joined:
             newest = history.pop()
             history[-1].extend(newest)
-        self._step = history[-1]
+        if history:  # it may have been undone before its last rows were written
+            self._step = history[-1]
         return joined
 
     def _write_object(

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QImage, QPixmap, QResizeEvent
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_scsam.gui.panels.parts.widgets import plain_tip
 
 HEIGHT = 112
-"""Of each plot; they stand side by side."""
+"""Of each plot and of the tile, which stand side by side."""
 
-TILE = 112
-"""Side of the tile."""
+LEAST = 72
+"""Of these where the font is large and the window is small: the tab does not scroll for them."""
 
 DRAW_EVERY = 0.25
 """Seconds of training between two drawings of the loss."""
@@ -36,9 +36,7 @@ class TrainingView(QWidget):
         super().__init__()
         self.colours: dict[str, str] = {}
         """By the name of the class."""
-        self.tile = QLabel()
-        self.tile.setFixedSize(TILE, TILE)
-        self.tile.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.tile = TrainingPicture()
         self.tile.setToolTip(
             "A held-out crop: colour is what the model answers now,\n"
             "white outlines are what you reviewed."
@@ -95,9 +93,7 @@ class TrainingView(QWidget):
         pixels = np.ascontiguousarray(picture)
         height, width = pixels.shape[:2]
         image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
-        smooth = Qt.TransformationMode.SmoothTransformation
-        keep = Qt.AspectRatioMode.KeepAspectRatio
-        self.tile.setPixmap(QPixmap.fromImage(image).scaled(TILE, TILE, keep, smooth))
+        self.tile.show_pixmap(QPixmap.fromImage(image))
 
     def _draw(self) -> None:
         if self.loss is None:
@@ -129,7 +125,8 @@ class TrainingView(QWidget):
         import pyqtgraph
 
         plot = pyqtgraph.PlotWidget(background=None)
-        plot.setFixedHeight(HEIGHT)
+        plot.setMinimumHeight(LEAST)
+        plot.setMaximumHeight(HEIGHT)
         plot.setMinimumWidth(90)
         plot.setMouseEnabled(False, False)
         plot.setMenuEnabled(False)
@@ -138,6 +135,45 @@ class TrainingView(QWidget):
         plot.setTitle(title, size=TITLE_SIZE)
         self.plots.addWidget(plot)
         return plot
+
+
+class TrainingPicture(QLabel):
+    """A picture that is as large as its place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._picture = QPixmap()
+        self.setFixedWidth(HEIGHT)
+        self.setMinimumHeight(LEAST)
+        self.setMaximumHeight(HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+    def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
+        """Return its largest size, whatever it shows."""
+        return QSize(HEIGHT, HEIGHT)
+
+    def show_pixmap(self, picture: QPixmap) -> None:
+        """Show a picture."""
+        self._picture = picture
+        self._fit()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._picture = QPixmap()
+        super().clear()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  # Qt's name
+        """Scale the picture to the new size."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        if self._picture.isNull():
+            return
+        smooth = Qt.TransformationMode.SmoothTransformation
+        keep = Qt.AspectRatioMode.KeepAspectRatio
+        self.setPixmap(self._picture.scaled(self.size(), keep, smooth))
 
 
 def running_mean(losses: list[float], share: float = 0.85) -> list[float]:
