@@ -98,7 +98,9 @@ def test_objects_that_changed_since_are_in_italics(model):
     model.show_stale(np.array([False, False, True, False]))
     assert changed == [1]
     assert cell(model, 2, "id", ROLE.FontRole).italic()
-    assert cell(model, 2, "id", ROLE.ToolTipRole) == STALE_TIP
+    text = cell(model, 2, "id")
+    assert cell(model, 2, "id", ROLE.ToolTipRole) == f"{text}\n{STALE_TIP}"
+    assert cell(model, 1, "class", ROLE.ToolTipRole) == cell(model, 1, "class")
     assert cell(model, 1, "id", ROLE.FontRole) is None
     sort(model, "id", DOWN)
     assert cell(model, 1, "id", ROLE.FontRole).italic(), "it is of the object, not of the place"

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import html
+
 import pytest
-from qtpy.QtGui import QColor
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QColor, QHelpEvent
+from qtpy.QtWidgets import QApplication, QToolTip
 
 from napari_scsam.gui.panels.parts.widgets import SWATCH, Dropdown, swatch
 
@@ -26,6 +30,31 @@ def test_dropdown_holds_python_objects(qtbot):
     assert box.currentIndex() == -1
     box.empty()
     assert box.count() == 0
+
+
+def test_a_name_that_is_cut_short_is_in_the_tooltip_and_in_full_in_the_list(qtbot):
+    box = Dropdown("What is plotted.")
+    qtbot.addWidget(box)
+    long = "distance to the nearest <mitochondrial> boundary µm"
+    for name in (long, "id"):
+        box.add(name, name)
+    box.resize(80, box.sizeHint().height())
+    box.show()
+    box.show_choice("id")
+    assert not box.is_cut()
+    box.show_choice(long)
+    assert box.is_cut()
+    place = box.rect().center()
+    help_asked = QHelpEvent(QEvent.Type.ToolTip, place, box.mapToGlobal(place))
+    QApplication.sendEvent(box, help_asked)
+    assert html.escape(long) in QToolTip.text()
+    assert "What is plotted." in QToolTip.text()
+    QToolTip.hideText()
+    box.showPopup()
+    assert box.view().width() >= box.view().sizeHintForColumn(0)
+    box.hidePopup()
+    tip = box.itemData(0, Qt.ItemDataRole.ToolTipRole)
+    assert html.escape(long) in tip
 
 
 def test_swatch_shows_its_colours_side_by_side(qapp):

@@ -35,7 +35,7 @@ class ObjectPlots(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.across = Dropdown("What is plotted from left to right.")
-        self.up = Dropdown("The number of objects, or a second column.")
+        self.up = Dropdown("How many objects there are, or a second column.")
         self.logarithmic = checkbox("log", "Plot sizes by their logarithm.", self._draw)
         self.area: PlotArea | None = None
         self._columns: Columns = {}
@@ -97,7 +97,7 @@ class ObjectPlots(QWidget):
         up = self.up.current()
         self.across.empty()
         self.up.empty()
-        self.up.add(COUNT_AXIS, "number of objects")
+        self.up.add(COUNT_AXIS, "count", self.up.toolTip())
         for key in keys:
             self.across.add(key, heading(key))
             self.up.add(key, heading(key))

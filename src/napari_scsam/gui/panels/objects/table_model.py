@@ -19,7 +19,7 @@ from napari_scsam.gui.panels.objects.columns import (
     shown_order,
     text_of,
 )
-from napari_scsam.gui.panels.parts.widgets import swatch
+from napari_scsam.gui.panels.parts.widgets import item_tip, swatch
 from napari_scsam.volume.measure.table import sorted_rows
 
 ModelIndex = QModelIndex | QPersistentModelIndex
@@ -159,11 +159,10 @@ class ObjectTableModel(QAbstractTableModel):
             return LEFT
         if role == Qt.ItemDataRole.DecorationRole and key == CLASS:
             return self._swatches.get(str(self.columns[key][row]))
-        if self._stale[row]:
-            if role == Qt.ItemDataRole.FontRole:
-                return self._italic
-            if role == Qt.ItemDataRole.ToolTipRole:
-                return STALE_TIP
+        if role == Qt.ItemDataRole.ToolTipRole:  # the cell may be narrower than its text
+            return item_tip(text_of(self.columns[key][row]), STALE_TIP if self._stale[row] else "")
+        if role == Qt.ItemDataRole.FontRole and self._stale[row]:
+            return self._italic
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.gui.panels.parts.widgets import button, fill_row, note_label, plain_tip, swatch
+from napari_scsam.gui.panels.parts.widgets import button, fill_row, item_tip, note_label, swatch
 from napari_scsam.gui.words import as_sentence, count_of
 
 SIZE = (560, 340)
@@ -108,7 +108,7 @@ class ClassEditor(QDialog):
             self.list.clear()
             for spec in classes:
                 item = QListWidgetItem(swatch(spec.colour), spec.name)
-                item.setToolTip(plain_tip(spec.description))
+                item.setToolTip(item_tip(spec.name, spec.description))
                 self.list.addItem(item)
         new = [spec for spec in classes if spec.id not in known]
         if known and len(new) == 1:

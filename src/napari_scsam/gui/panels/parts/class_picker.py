@@ -19,7 +19,14 @@ from qtpy.QtWidgets import (
 from superqt import QSearchableComboBox
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.gui.panels.parts.widgets import Dropdown, button, fill_row, plain_tip, swatch
+from napari_scsam.gui.panels.parts.widgets import (
+    Dropdown,
+    button,
+    fill_row,
+    item_tip,
+    swatch,
+    widen,
+)
 
 VISIBLE_CLASSES = 12
 """Classes that the list shows without scrolling."""
@@ -59,6 +66,7 @@ class ClassDropdown(Dropdown, QSearchableComboBox):
         popup = completer.popup()
         if popup is not None and popup.styleSheet() != look:
             popup.setStyleSheet(look)
+        widen(popup)
         completer.setCompletionPrefix("")
         completer.complete()
 
@@ -119,7 +127,7 @@ class MultipleClasses(QPushButton):
         self.list.clear()
         for spec in classes:
             item = QListWidgetItem(swatch(spec.colour), spec.name)
-            item.setToolTip(plain_tip(spec.description))
+            item.setToolTip(item_tip(spec.name, spec.description))
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Unchecked)
             self.list.addItem(item)

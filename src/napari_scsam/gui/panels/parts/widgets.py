@@ -7,11 +7,30 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap, QStandardItemModel
-from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QLayout, QPushButton, QSizePolicy, QWidget
+from qtpy.QtGui import QColor, QHelpEvent, QIcon, QKeyEvent, QPainter, QPixmap, QStandardItemModel
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QToolTip,
+    QWidget,
+)
 
 SWATCH = 12
 """Side of a colour swatch in pixels."""
+
+BESIDE_ICON = 4
+"""Pixels between the icon and the name in a dropdown."""
+
+WIDEST = 600
+"""Pixels of an opened list; longer names are cut short, and have a tooltip."""
 
 Slot = Callable[..., object]
 """What a signal is connected to: a function, a method or another signal."""
@@ -22,6 +41,13 @@ def plain_tip(text: str) -> str:
     if "<" not in text:
         return text
     return f"<span>{html.escape(text)}</span>".replace("\n", "<br>")
+
+
+def item_tip(name: str, description: str = "") -> str:
+    """Return the tooltip of an item of a list, which may be cut short: its name, and about it."""
+    if description.startswith(name):
+        return plain_tip(description)
+    return plain_tip("\n".join(filter(None, (name, description))))
 
 
 def plain_label(text: str = "") -> QLabel:
@@ -110,6 +136,34 @@ class Dropdown(QComboBox):
         self._keys = LettersPass(self)
         self.installEventFilter(self._keys)
 
+    def is_cut(self) -> bool:
+        """Whether the name shown is cut short."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        complex_ = QStyle.ComplexControl.CC_ComboBox
+        field = QStyle.SubControl.SC_ComboBoxEditField
+        style = self.style() or QApplication.style()
+        width = style.subControlRect(complex_, option, field, self).width()
+        if not self.itemIcon(self.currentIndex()).isNull():
+            width -= self.iconSize().width() + BESIDE_ICON
+        return self.fontMetrics().horizontalAdvance(self.currentText()) > width
+
+    def event(self, event: QEvent) -> bool:
+        """Show a name that is cut short before the tooltip."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip and self.is_cut():
+            name = html.escape(self.currentText())
+            about = self.toolTip()
+            if not about.startswith("<"):  # not made by `plain_tip`
+                about = html.escape(about).replace("\n", "<br>")
+            QToolTip.showText(event.globalPos(), f"<span>{name}<br>{about}</span>", self)
+            return True
+        return bool(super().event(event))
+
+    def showPopup(self) -> None:  # noqa: N802  # Qt's name
+        """Open a list that is as wide as its names."""
+        widen(self.view())
+        super().showPopup()
+
     def hidePopup(self) -> None:  # noqa: N802  # Qt's name
         """Close the list and return the keyboard to napari."""
         super().hidePopup()
@@ -124,7 +178,8 @@ class Dropdown(QComboBox):
         """Offer one more choice."""
         self._choices.append(choice)
         self.addItem(icon or QIcon(), name)
-        self.setItemData(self.count() - 1, plain_tip(tooltip), Qt.ItemDataRole.ToolTipRole)
+        tip = item_tip(name, tooltip)
+        self.setItemData(self.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
 
     def current(self) -> Any:
         """Return the selected choice; None when nothing is selected."""
@@ -146,6 +201,15 @@ class Dropdown(QComboBox):
         """Enable a choice, or show it in grey."""
         item = cast("QStandardItemModel", self.model()).item(self._choices.index(choice))
         item.setEnabled(possible)
+
+
+def widen(view: QAbstractItemView | None) -> None:
+    """Make an opened list as wide as its names, beside a scroll bar."""
+    if view is None:
+        return
+    bar = view.verticalScrollBar()
+    room = 0 if bar is None else bar.sizeHint().width()
+    view.setMinimumWidth(min(view.sizeHintForColumn(0) + room, WIDEST))
 
 
 def swatch(*colours: str, side: int = SWATCH) -> QIcon:
