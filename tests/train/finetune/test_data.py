@@ -21,14 +21,12 @@ from napari_scsam.train.finetune.data import (
     pixels_of,
     read_reviewed,
     run_settings,
-    with_classes,
-    without_others,
 )
 from napari_scsam.train.finetune.held_out import HeldOutRegion
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass, known_classes
-from napari_scsam.train.finetune.review_crops import CROP_SIDE, draw_crop
+from napari_scsam.train.finetune.review_crops import CROP_SIDE, draw_crop, without_others
 from napari_scsam.train.finetune.settings import FinetuneSettings
-from napari_scsam.train.finetune.tuned_weights import take_path
+from napari_scsam.train.finetune.tuned_weights import take_path, with_classes
 
 
 def test_reviewed_slices_are_read_with_their_targets(source, stack) -> None:
@@ -79,21 +77,6 @@ def test_the_given_voxel_size_wins(source) -> None:
     assert replace(source, voxel_size=(4.0, 4.0, 4.0)).size == (4.0, 4.0, 4.0)
     bare = CorrectedVolume(as_volume(np.ones((2, 2))), as_volume(np.ones((2, 2), int)), {1: "a"})
     assert bare.size is None
-
-
-def test_classes_that_a_model_lacks_are_added_to_a_copy(random_model: ScSAM) -> None:
-    wider = with_classes(random_model, ["Vesicle", "granule"])
-    assert [spec.name for spec in wider.classes] == [
-        "mitochondrion",
-        "membrane",
-        "vesicle",
-        "granule",
-    ]
-    assert len(random_model.classes) == 3
-    ids = [spec.id for spec in wider.classes]
-    assert len(set(ids)) == 4
-    assert ids[:3] == [1, 2, 5]
-    assert len(wider.class_prompt.prototypes) == 4
 
 
 @pytest.mark.parametrize(

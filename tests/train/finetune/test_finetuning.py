@@ -57,7 +57,7 @@ def embedded(source, random_model: ScSAM, quick: FinetuneSettings) -> Finetuning
 def run(source, model: ScSAM, quick: FinetuneSettings, embedded: Finetuning) -> Finetuning:
     """A run of its own that has the crops of another, as embedding takes most of the time."""
     run = Finetuning(source, model, 5.0, torch.device("cpu"), None, quick)
-    for kind in ("learned", "held_out", "replayed"):
+    for kind in ("learned", "held_out", "replayed", "rehearsed"):
         getattr(run.data, kind).crops.extend(getattr(embedded.data, kind).crops)
     run.data.pieces.extend(embedded.data.pieces)
     return run

@@ -18,6 +18,7 @@ from napari_scsam.train.finetune.tuned_weights import (
     set_mean,
     take_path,
     tuned_answer,
+    with_classes,
 )
 
 KNOWN = (KnownClass("mitochondrion", (0, 2)), KnownClass("membrane", (1,)))
@@ -28,6 +29,21 @@ def remembered(model: ScSAM) -> ReviewCrops:
     memory = CropMemory(model)
     memory.add(torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(0)))
     return memory.batch([0])
+
+
+def test_classes_that_a_model_lacks_are_added_to_a_copy(random_model: ScSAM) -> None:
+    wider = with_classes(random_model, ["Vesicle", "granule"])
+    assert [spec.name for spec in wider.classes] == [
+        "mitochondrion",
+        "membrane",
+        "vesicle",
+        "granule",
+    ]
+    assert len(random_model.classes) == 3
+    ids = [spec.id for spec in wider.classes]
+    assert len(set(ids)) == 4
+    assert ids[:3] == [1, 2, 5]
+    assert len(wider.class_prompt.prototypes) == 4
 
 
 def test_a_copy_answers_the_classes_with_their_parts(model: ScSAM) -> None:

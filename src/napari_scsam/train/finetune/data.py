@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,15 +41,16 @@ from napari_scsam.train.finetune.known_labels import (
     known_classes,
     known_targets,
 )
+from napari_scsam.train.finetune.merged import MergedTable, merged_memory, merged_table
 from napari_scsam.train.finetune.replay import replay_images
 from napari_scsam.train.finetune.review_crops import (
     CropMemory,
-    ReviewedSlice,
     draw_crop,
     reviewed_slice,
+    without_others,
 )
 from napari_scsam.train.finetune.settings import FinetuneSettings
-from napari_scsam.train.finetune.tuned_weights import take_path
+from napari_scsam.train.finetune.tuned_weights import take_path, with_classes
 from napari_scsam.train.scoring.evaluate import check_slices
 
 FEWEST = 4
@@ -108,10 +108,14 @@ class FinetuneData:
     """What learns."""
     held: tuple[HeldOutRegion, ...] = field(init=False)
     """Regions that are kept from learning."""
+    table: MergedTable = field(init=False)
+    """Of what is learned, in merged crops."""
     learned: CropMemory = field(init=False)
-    """Crops of the volume."""
+    """Crops of the volume, merged when all are embedded."""
     held_out: CropMemory = field(init=False)
     replayed: CropMemory = field(init=False)
+    rehearsed: CropMemory = field(init=False)
+    """Replayed crops, merged."""
     pieces: list[HeldOutRegion] = field(default_factory=list, init=False)
     """The regions of the held-out crops, in their order."""
 
@@ -133,6 +137,7 @@ class FinetuneData:
         self.learned = CropMemory(self.parent)
         self.held_out = CropMemory(self.parent)
         self.replayed = CropMemory(self.parent)
+        self.merge()
 
     @property
     def total(self) -> int:
@@ -161,6 +166,14 @@ class FinetuneData:
             job()
             yield number + 1
         self.follow_labels()
+        self.merge()
+
+    def merge(self) -> None:
+        """Merge the classes that are not learned, in the crops that are learned from."""
+        self.table = merged_table(self.known)
+        kept = (self.table.rows, len(self.model.classes))
+        self.learned = merged_memory(self.learned, *kept)
+        self.rehearsed = merged_memory(self.replayed, *kept)
 
     def follow_labels(self) -> None:
         """Leave parts to the parent that the labels leave out, and learn their wholes alone."""
@@ -261,12 +274,6 @@ class FinetuneData:
         return F.normalize(total, dim=0)
 
 
-def without_others(slice_: ReviewedSlice, number: int) -> ReviewedSlice:
-    """Return a slice of which only one labelled class is known, so that crops are drawn on it."""
-    targets = np.where(slice_.targets == number, slice_.targets, UNKNOWN)
-    return reviewed_slice(slice_.grey, targets.astype(np.uint8))
-
-
 def read_reviewed(
     source: CorrectedVolume,
 ) -> tuple[list[int], list[NDArray[Any]], list[NDArray[np.uint8]]]:
@@ -312,16 +319,6 @@ def check_names(source: CorrectedVolume, places: Sequence[int]) -> None:
     if found - {0} and found.isdisjoint(source.classes):
         advice = "name the classes of the values that there are"
         check_named_values(source.labels, source.classes, places, advice)
-
-
-def with_classes(parent: ScSAM, names: Sequence[str]) -> ScSAM:
-    """Copy a model and add the classes that it lacks; their ids are the next free ones."""
-    model = copy.deepcopy(parent)
-    known = {spec.name.casefold() for spec in parent.classes}
-    for name in names:
-        if name.casefold() not in known:
-            model.add_class(name, torch.ones_like(model.class_prompt.prototypes[0]))
-    return model
 
 
 def pixels_of(model: ScSAM, size: VoxelSize | None) -> tuple[float, float]:

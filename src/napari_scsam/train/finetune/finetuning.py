@@ -24,8 +24,8 @@ from napari_scsam.infer.device import choose_device, precision
 from napari_scsam.model import ScSAM
 from napari_scsam.train.drawing import generator_of
 from napari_scsam.train.finetune.data import CorrectedVolume, FinetuneData, run_settings
-from napari_scsam.train.finetune.known_labels import group_rows
 from napari_scsam.train.finetune.loss import log_shares, step_losses
+from napari_scsam.train.finetune.merged import relative_logits, replaced_logits
 from napari_scsam.train.finetune.report import FinetuneReport, add_hint, decide
 from napari_scsam.train.finetune.review_crops import ReviewCrops, join_crops
 from napari_scsam.train.finetune.settings import FinetuneSettings, is_due
@@ -34,10 +34,9 @@ from napari_scsam.train.finetune.state import Saved, StateFile
 from napari_scsam.train.finetune.steps import FinetuneResult, FinetuneStep, FinetuneSteps
 from napari_scsam.train.finetune.tuned_weights import (
     learned,
+    learned_answer,
     new_optimiser,
-    padded,
     set_mean,
-    tuned_answer,
 )
 from napari_scsam.train.finetune.validation import Judge, Validation, shifted, with_levels
 from napari_scsam.train.schedule import learning_rate
@@ -160,7 +159,8 @@ class Finetuning:
         """Take from the data what learns, and what judges it."""
         data = self.data
         self.path = data.path
-        self.groups = group_rows(data.known, len(self.model.classes))
+        names = [spec.name.casefold() for spec in self.model.classes]
+        self.learned_rows = [names.index(name) for name in self.path.names]
         self.optimiser = new_optimiser(self.path, self.settings.rate, self.settings.decay)
         self.judge = Judge(
             self.model,
@@ -246,7 +246,7 @@ class Finetuning:
             group["lr"] = learning_rate(step, total, group["peak"])
         crops = [
             *self.data.learned.draw(how.batch, generator),
-            *self.data.replayed.draw(how.replay_batch, generator),
+            *self.data.rehearsed.draw(how.replay_batch, generator),
         ]
         losses = self.losses(join_crops(crops, self.device), how.batch)
         loss = losses["label"] + how.hold * losses["hold"] + how.replay * losses["replay"]
@@ -266,11 +266,12 @@ class Finetuning:
         count
             Crops of the volume.
         """
+        table = self.data.table
         with precision(self.device):
-            logits = tuned_answer(self.model, self.path, crops)
-        shares = log_shares(logits.float())
-        theirs = log_shares(padded(crops.parent, len(self.model.classes)))
-        return step_losses(shares, theirs, crops.targets[:count], self.data.known, self.groups)
+            answers = learned_answer(self.model, self.path, crops)
+        ours = log_shares(replaced_logits(crops, answers, self.learned_rows, table.rows))
+        theirs = log_shares(relative_logits(crops))
+        return step_losses(ours, theirs, crops.targets[:count], table.known, table.groups)
 
     def keep_best(self) -> Validation:
         """Validate the copy, and remember its weights if they are the best so far."""

@@ -62,6 +62,12 @@ def reviewed_slice(grey: NDArray[np.float32], targets: NDArray[np.uint8]) -> Rev
     return ReviewedSlice(grey, targets, tuple(places))
 
 
+def without_others(slice_: ReviewedSlice, number: int) -> ReviewedSlice:
+    """Return a slice of which only one labelled class is known, so that crops are drawn on it."""
+    targets = np.where(slice_.targets == number, slice_.targets, UNKNOWN)
+    return reviewed_slice(slice_.grey, targets.astype(np.uint8))
+
+
 class CropMemory:
     """Remembers embedded crops in half precision and draws batches of them.
 

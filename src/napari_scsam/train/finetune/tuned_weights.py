@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -20,6 +21,16 @@ DECODER_SHARE = 0.5
 
 ABSENT = -20.0
 """Logit, by the parent, of a class that it lacks."""
+
+
+def with_classes(parent: ScSAM, names: Sequence[str]) -> ScSAM:
+    """Copy a model and add the classes that it lacks; their ids are the next free ones."""
+    model = copy.deepcopy(parent)
+    known = {spec.name.casefold() for spec in parent.classes}
+    for name in names:
+        if name.casefold() not in known:
+            model.add_class(name, torch.ones_like(model.class_prompt.prototypes[0]))
+    return model
 
 
 def take_path(model: ScSAM, known: Sequence[KnownClass]) -> TunedPath:
@@ -75,16 +86,24 @@ def tuned_answer(model: ScSAM, path: TunedPath, crops: ReviewCrops) -> Tensor:
     """
     names = [spec.name for spec in model.classes]
     others = padded(crops.parent, len(names))
+    answers = learned_answer(model, path, crops)
+    return replace_rows(others, dict(zip(path.names, answers.unbind(1), strict=True)), names)
+
+
+def learned_answer(model: ScSAM, path: TunedPath, crops: ReviewCrops) -> Tensor:
+    """Compute B×R×side×side logits of crops, those of the R classes of a tuned copy alone.
+
+    Parameters are those of `tuned_answer`.
+    """
     answers = path(crops.features, model.positions(crops.features.sam))
-    answers = resized(answers, others.shape[2:])
-    logits = replace_rows(others, dict(zip(path.names, answers.unbind(1), strict=True)), names)
+    answers = resized(answers, crops.targets.shape[1:])
     if not model.corrections:
-        return logits
+        return answers
     # Those of other classes are in the parent's answer.
     covers = [[name for name in covered if name in path.names] for covered in model.covers]
     seen = model.by_stride(crops.features)
     maps = added_maps(model.corrections, seen, crops.features.sam)
-    return add_maps(logits, maps, covers, names)
+    return add_maps(answers, maps, covers, path.names)
 
 
 def new_optimiser(path: TunedPath, rate: float, decay: float) -> Optimizer:
