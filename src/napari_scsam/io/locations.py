@@ -29,7 +29,7 @@ RAW = re.compile(r"(.+\.raw):(\d+(?:x\d+)+:[<>]?[a-z]+\d+(?::\d+)?)", flags=re.I
 ZIP_FILE = re.compile(r"(.+\.(?:zip|ozx)):(.*)", flags=re.IGNORECASE)
 """A zarr in a zip, and the path of an image in it: ``cell.zip:/em/raw``."""
 
-HDF5_FILE = re.compile(r"(.+\.(?:h5|hdf5|hdf|ims|emd)):(.*)", flags=re.IGNORECASE)
+HDF5_FILE = re.compile(r"(.+\.(?:h5|hdf5|hdf|ims|emd|hspy|nxs|nc)):(.*)", flags=re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 import zarr
-from numpy.typing import NDArray
 from zarr.abc.store import Store
+from zarr.errors import ZarrUserWarning
 
 from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import UserError
 from napari_scsam.io.formats.hdf5_sizes import read_resolution
 from napari_scsam.io.label_root import is_label_root
 from napari_scsam.io.lazy import Source
+from napari_scsam.io.ngff_transforms import combined_transform, stated_axes
+from napari_scsam.io.read_errors import READ_ERRORS
 from napari_scsam.io.saved.anchored_store import AnchoredStore
 from napari_scsam.io.saved.watched import ChangedFileError, watch_zarr
 from napari_scsam.io.units import sides_nm, three_sides, to_nm, voxel_size_nm, whole_size
 from napari_scsam.io.untrusted.zarr_chunks import check_zarr_chunks
-from napari_scsam.io.zarr_access import ZarrArray, member_array, ngff_attributes
+from napari_scsam.io.zarr_access import ZarrArray, is_zarr, member_array, ngff_attributes
 
 KINDS_OF_AXES = {"channel": "c", "channels": "c", "time": "t"}
 """Letters of axes by their type or name; others stay without a name."""
@@ -44,7 +46,27 @@ def read_zarr(folder: Path) -> Source:
         When there is no image, or several to choose from; the message lists them.
     """
     _finish_labels(folder)
+    if _is_level(folder):
+        store = AnchoredStore(folder.parent, read_only=True)
+        return read_zarr_store(store, str(folder), watch_zarr, folder.name)
     return read_zarr_store(AnchoredStore(folder, read_only=True), str(folder), watch_zarr)
+
+
+def _is_level(folder: Path) -> bool:
+    """Whether a folder is a level of the multiscale image that it lies in."""
+    if not is_zarr(folder.parent):
+        return False
+    try:
+        group = zarr.open_group(folder.parent, mode="r")
+        return folder.name in _paths_of_levels(group)
+    except READ_ERRORS:  # another image is damaged, not this one
+        return False
+
+
+def _paths_of_levels(group: zarr.Group) -> list[str]:
+    """Return the paths of the levels of a multiscale image; none for other groups."""
+    images = ngff_attributes(group).get("multiscales") or [{}]
+    return [str(dataset["path"]) for dataset in images[0].get("datasets", ())]
 
 
 def read_zarr_store(
@@ -80,7 +102,7 @@ def read_zarr_store(
     node = zarr.open(store, mode="r", path=inner or None)
     if isinstance(node, zarr.Array):
         in_labels = "labels" in node.path.split("/")[:-1]
-        return replace(_plain_array(node, watch), says_labels=in_labels)
+        return replace(_one_array(store, node, watch), says_labels=in_labels)
     found = list(_images(node, SEARCH_DEPTH))
     if not found:
         raise UserError(f"{name} is a zarr group without an image in it; choose another folder")
@@ -94,6 +116,16 @@ def read_zarr_store(
     attributes = ngff_attributes(image)
     says_labels = says_labels or "image-label" in attributes or is_label_root(attributes)
     return replace(_multiscale(image, watch), says_labels=says_labels)
+
+
+def _one_array(store: Store, array: ZarrArray, watch: Watch) -> Source:
+    """Open an array: as a level of the multiscale image around it, or by itself."""
+    outer, _, name = array.path.rpartition("/")
+    if name:
+        group = zarr.open(store, mode="r", path=outer or None)
+        if isinstance(group, zarr.Group) and name in _paths_of_levels(group):
+            return _multiscale(group, watch, name)
+    return _plain_array(array, watch)
 
 
 def _finish_labels(folder: Path) -> None:
@@ -132,7 +164,9 @@ def _searched_members(
 def _members(group: zarr.Group) -> list[tuple[str, ZarrArray | zarr.Group]]:
     """Return the members of a group by name; where a server lists none, those of Bio-Formats."""
     try:
-        return list(group.members())
+        with warnings.catch_warnings():  # of files that are not zarr, such as Bio-Formats' XML
+            warnings.simplefilter("ignore", ZarrUserWarning)
+            return list(group.members())
     except ChangedFileError:
         series = group.get("OME")
         names: Sequence[Any] = ["0"]
@@ -192,15 +226,17 @@ def _along_zyx(attributes: Mapping[str, Any], names: str) -> Mapping[str, Any]:
     }
 
 
-def _multiscale(group: zarr.Group, watch: Watch) -> Source:
+def _multiscale(group: zarr.Group, watch: Watch, only: str = "") -> Source:
+    """Open the levels of a multiscale image, or only the one of a path."""
     multiscale = ngff_attributes(group)["multiscales"][0]
-    datasets, levels = _finest_first(group, multiscale["datasets"])
+    stated = [dataset for dataset in multiscale["datasets"] if only in ("", dataset["path"])]
+    datasets, levels = _finest_first(group, stated)
     axes = [
         axis if isinstance(axis, dict) else {"name": axis}
-        for axis in multiscale.get("axes", "tczyx"[-levels[0].ndim :])
+        for axis in stated_axes(multiscale, datasets[0]) or "tczyx"[-levels[0].ndim :]
     ]
     letters = "".join(map(_letter, axes))
-    scale, shift = _transform(datasets[0], multiscale, len(axes))
+    scale, shift = combined_transform(datasets[0], multiscale, len(axes))
     spatial = [letters.index(letter) for letter in "zyx" if letter in letters]
     units = [axes[i].get("unit") for i in spatial]
     sizes = [scale[i] for i in spatial]
@@ -236,39 +272,3 @@ def _letter(axis: Mapping[str, Any]) -> str:
     if name in tuple("tczyx"):
         return name
     return KINDS_OF_AXES.get(str(axis.get("type", name)).lower(), "q")
-
-
-def _transform(
-    dataset: Mapping[str, Any], multiscale: Mapping[str, Any], ndim: int
-) -> tuple[Sequence[float | None], Sequence[float]]:
-    """Combine a level's transformations with those of the whole image, which follow."""
-    scale = np.ones(ndim)
-    shift = np.zeros(ndim)
-    steps = (
-        *dataset.get("coordinateTransformations", ()),
-        *multiscale.get("coordinateTransformations", ()),
-    )
-    if not any(step["type"] == "scale" for step in steps):
-        return [None] * ndim, shift.tolist()  # a size that nobody stated is not 1
-    for step in steps:
-        if step["type"] == "scale":
-            factor = _per_axis(step["scale"], ndim)
-            scale = scale * factor
-            shift = shift * factor
-        elif step["type"] == "translation":
-            shift = shift + _per_axis(step["translation"], ndim)
-    return scale.tolist(), shift.tolist()
-
-
-def _per_axis(values: Any, ndim: int) -> NDArray[np.float64]:
-    """Return one number for each axis.
-
-    Raises
-    ------
-    ValueError
-        When there are more or fewer; numpy would repeat a single one.
-    """
-    numbers = np.asarray(values, dtype=float)
-    if numbers.shape != (ndim,):
-        raise ValueError(f"a coordinate transformation has not one number for each of {ndim} axes")
-    return numbers

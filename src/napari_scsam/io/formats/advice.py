@@ -23,7 +23,7 @@ ADVICE: Mapping[str, str] = {
     **dict.fromkeys((".dv", ".r3d", ".sif", ".spi", ".dm2", ".klb", ".gwy", ".jxl"), FIJI),
     **dict.fromkeys((".pgm", ".ppm", ".tga", ".psd", ".j2k", ".jpf", ".avif", ".heic"), FIJI),
     **dict.fromkeys((".avi", ".mp4", ".mov"), FRAMES),
-    **dict.fromkeys((".mha", ".mhd", ".img", ".hdr", ".vtk", ".mnc", ".dcm"), SLICER),
+    **dict.fromkeys((".mha", ".mhd", ".img", ".hdr", ".vtk", ".mnc", ".dcm", ".mgz"), SLICER),
     **dict.fromkeys((".txm", ".xrm"), "export it as TIFF in the program of the microscope"),
     ".em": "convert it to MRC, with em2mrc of Bsoft or e2proc3d.py of EMAN2",
     ".eer": "sum its frames into an MRC, with MotionCor3 or RELION",
@@ -33,7 +33,7 @@ ADVICE: Mapping[str, str] = {
         (".ser", ".emi"), "open it in Fiji with the plugin TIA Reader, save it as TIFF"
     ),
     ".bcf": "export the image as TIFF in Esprit",
-    ".nii": SLICER,
+    **dict.fromkeys((".nii", ".mgh", ".gipl"), SLICER),
     ".am": "save it as TIFF or MRC in Amira",
     ".hx": "save the image itself as TIFF or MRC in Amira",
     ".dat": "rename it to .raw and give its shape, as in cell.raw:40x512x512:uint8",

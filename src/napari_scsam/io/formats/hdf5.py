@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,9 @@ MOST_LEVELS = 32
 
 def split_hdf5_path(path: str) -> tuple[Path, str | None] | None:
     """Split ``file.h5:/path`` at the colon; `None` when it is not the name of an HDF5 file."""
-    match = re.fullmatch(r"(.+\.(?:h5|hdf5|hdf|emd))(?::(.*))?", path, flags=re.IGNORECASE)
+    match = re.fullmatch(
+        r"(.+\.(?:h5|hdf5|hdf|emd|hspy|nxs|nc))(?::(.*))?", path, flags=re.IGNORECASE
+    )
     if match is None:
         return None
     return Path(match[1]), match[2] or None
@@ -122,10 +126,18 @@ def _check_filters(dataset: h5py.Dataset, path: Path) -> None:
     for number in range(settings.get_nfilters()):
         code, _, _, name = settings.get_filter(number)
         if not h5py.h5z.filter_avail(code):
+            _load_plugins()
+        if not h5py.h5z.filter_avail(code):
             raise UserError(
                 f"{path} is compressed with {name.decode() or code}; "
-                "save it with gzip, or install and import hdf5plugin"
+                "install hdf5plugin (pip install hdf5plugin), or save it with gzip"
             )
+
+
+def _load_plugins() -> None:
+    """Load the compressions of the package hdf5plugin, if it is installed."""
+    with suppress(ImportError):
+        importlib.import_module("hdf5plugin")
 
 
 def _is_big_data_viewer(dataset: h5py.Dataset) -> bool:

@@ -46,6 +46,8 @@ def describe_dataset(dataset: h5py.Dataset, path: Path) -> Placed:
         or _emd_vectors(dataset)
         or _velox(dataset)
         or _big_data_viewer(dataset, path)
+        or _hyperspy(dataset)
+        or _dimension_scales(dataset)
         or Placed()
     )
     record = parse_record(read_attribute(dataset, RECORD_ATTRIBUTE, ""))
@@ -165,6 +167,43 @@ def _text(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return _text(value.reshape(-1)[0]) if value.size else ""
     return str(value)
+
+
+def _hyperspy(dataset: h5py.Dataset) -> Placed | None:
+    """Read the groups ``axis-0``, ``axis-1`` … that HyperSpy writes beside ``data``."""
+    groups = [dataset.parent.get(f"axis-{number}") for number in range(dataset.ndim)]
+    if not groups or not all(isinstance(group, h5py.Group) for group in groups):
+        return None
+    sizes = [_numbers(read_attribute(group, "scale", ())) for group in groups]
+    steps = [abs(size[0]) if len(size) == 1 else None for size in sizes]
+    units = [_text(read_attribute(group, "units", "")) for group in groups]
+    names = [_text(read_attribute(group, "name", "")) for group in groups]
+    return _by_name(names, steps, units)
+
+
+def _dimension_scales(dataset: h5py.Dataset) -> Placed | None:
+    """Read coordinates with units along the axes, as NetCDF attaches them."""
+    scales = [dimension[0] if len(dimension) else None for dimension in dataset.dims]
+    if not scales or not all(scale is not None and scale.ndim == 1 for scale in scales):
+        return None
+    units = [_text(read_attribute(scale, "units", "")) for scale in scales]
+    names = [scale.name.rpartition("/")[2] for scale in scales]
+    return _by_name(names, [_step(scale) for scale in scales], units)
+
+
+def _by_name(
+    names: Sequence[str], steps: Sequence[float | None], units: Sequence[str]
+) -> Placed | None:
+    """Return the places of voxels by the names of axes; z, y, x where they have other names."""
+    axes = "".join(name.lower() for name in names)
+    order: Sequence[int] = range(len(names))
+    if sorted(axes) in (["x", "y"], ["x", "y", "z"]):
+        order = [axes.index(letter) for letter in "zyx" if letter in axes]
+    elif len(names) in (2, 3):
+        axes = ""
+    else:
+        return None
+    return Placed(axes, sides_nm([steps[at] for at in order], [units[at] for at in order]))
 
 
 def _velox(dataset: h5py.Dataset) -> Placed | None:

@@ -135,9 +135,8 @@ def _place(
 ) -> tuple[tuple[float | None, ...], tuple[float, float, float]]:
     """Return nm along z, y, x and the origin, of attributes in one of four fashions."""
     transform = attributes.get("transform")
-    if isinstance(transform, dict) and transform.get("axes") == ["z", "y", "x"]:
-        stated = {"resolution": transform.get("scale"), "offset": transform.get("translate")}
-        return read_resolution({**stated, "units": transform.get("units")}, ndim)
+    if isinstance(transform, dict) and sorted(transform.get("axes") or ()) == ["x", "y", "z"]:
+        return _of_cosem(transform, ndim)
     if attributes.get("axes", attributes.get("axis_names")) == ["z", "y", "x"]:
         return read_resolution(attributes, ndim)  # of funlib, in the order of numpy
     pixel = attributes.get("pixelResolution")
@@ -148,6 +147,20 @@ def _place(
     if isinstance(pixel, list):
         stated["resolution"] = _reversed(pixel)
     return read_resolution({name: value for name, value in stated.items() if value}, ndim)
+
+
+def _of_cosem(
+    transform: Mapping[str, Any], ndim: int
+) -> tuple[tuple[float | None, ...], tuple[float, float, float]]:
+    """Return nm along z, y, x and the origin, of what COSEM states for named axes."""
+    order = [transform["axes"].index(letter) for letter in "zyx"]
+    named = {"resolution": "scale", "offset": "translate", "units": "units"}
+    stated = {}
+    for name, key in named.items():
+        values = transform.get(key)
+        if isinstance(values, list) and len(values) == len(order):
+            stated[name] = [values[at] for at in order]
+    return read_resolution(stated, ndim)
 
 
 def _reversed(values: Any) -> list[Any]:

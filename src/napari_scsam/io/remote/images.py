@@ -20,6 +20,7 @@ from napari_scsam.io.zarr_volumes import read_zarr_store
 SINGLE_FILES = frozenset(
     (
         *(".tif", ".tiff", ".mrc", ".rec", ".map", ".st", ".h5", ".hdf", ".hdf5", ".ims", ".emd"),
+        *(".hspy", ".nxs", ".nc"),
         *(".dm3", ".dm4", ".nrrd", ".npy", ".raw", ".png", ".jpg", ".jpeg", ".bmp", ".zip", ".ozx"),
         *(".gz", ".bz2"),
     )
