@@ -11,6 +11,7 @@ import pytest
 import tifffile
 
 from napari_scsam.config import UserError
+from napari_scsam.io.untrusted.lzw import check_lzw
 from napari_scsam.io.untrusted.tiff_segments import LERC
 from napari_scsam.io.volumes import open_volume
 
@@ -27,6 +28,15 @@ def set_tag(path: Path, name: str, value: int) -> None:
     with path.open("r+b") as file:
         file.seek(offset + 2)
         file.write(struct.pack("<HII", LONG, 1, value))
+
+
+def become_fill_order(path: Path, order: int) -> None:
+    """Make the unit of the resolution, which nobody needs, the order of bits in a byte."""
+    with tifffile.TiffFile(path) as tif:
+        offset = tif.pages[0].tags["ResolutionUnit"].offset
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(struct.pack("<HHII", 266, SHORT, 1, order))
 
 
 def replace_strip(path: Path, data: bytes) -> None:
@@ -57,6 +67,24 @@ def test_an_image_larger_than_its_strip_is_refused(tmp_path: Path, kind: str) ->
     replace_strip(tmp_path / "a.tif", encode[kind](large))
     with pytest.raises(UserError, match="states 3000 x 3000 pixels"):
         open_volume(tmp_path / "a.tif").plane(0)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_lzw_that_ends_the_process_is_refused(tmp_path: Path, order: int) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, PLANE, compression="lzw")
+    become_fill_order(path, order)
+    data = np.packbits([int(bit) for code in (256, 300, 257) for bit in f"{code:09b}"]).tobytes()
+    replace_strip(path, imagecodecs.bitorder_decode(data) if order == 2 else data)
+    with pytest.raises(UserError, match="LZW is damaged"):
+        open_volume(path).plane(0)
+
+
+@pytest.mark.parametrize("size", [1, 300, 9000])
+@pytest.mark.parametrize("values", [2, 256])
+def test_whole_lzw_is_read(size: int, values: int) -> None:
+    data = np.random.default_rng(0).integers(0, values, size, dtype=np.uint8).tobytes()
+    check_lzw(imagecodecs.lzw_encode(data))
 
 
 def test_a_lerc_that_states_petabytes_is_refused(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tifffile
+from imagecodecs import bitorder_decode
 
 from napari_scsam.io.untrusted.image_sizes import SIZE_READERS, jpeg_size
+from napari_scsam.io.untrusted.lzw import check_lzw
 from napari_scsam.io.untrusted.sizes import HARMLESS, memory_of_machine
 
 BOUNDED = frozenset(
@@ -22,6 +24,10 @@ BOUNDED = frozenset(
     )
 )
 """Compressions whose output tifffile limits to the size of the strip or tile."""
+
+LZW = 5
+REVERSED = 2
+"""*FillOrder* of bytes whose lowest bit comes first."""
 
 LERC = 34887
 LERC_PARAMETERS = 50674
@@ -118,6 +124,8 @@ def check_page(page: Any) -> None:
     check_count(page, page)
     if page.compression in SIZE_READERS:
         _check_each(page)
+    if page.compression == LZW:
+        _check_each_lzw(page)
 
 
 def check_count(page: Any, keyframe: Any) -> None:
@@ -138,6 +146,18 @@ def _name(number: int) -> str:
         return str(tifffile.COMPRESSION(number).name)
     except ValueError:
         return str(number)
+
+
+def _check_each_lzw(page: Any) -> None:
+    """Make a page check each strip or tile in LZW before it is decoded."""
+    decode = page.decode
+
+    def checked(data: bytes | None, index: int, /, **options: Any) -> Any:
+        if data is not None:
+            check_lzw(bytes(bitorder_decode(data)) if page.fillorder == REVERSED else data)
+        return decode(data, index, **options)
+
+    page.decode = checked
 
 
 def _check_each(page: Any) -> None:
