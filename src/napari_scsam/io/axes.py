@@ -60,7 +60,7 @@ def usual_axes(shape: Sequence[int], name: str) -> str:
         last = "s"
     ndim = len(shape) - len(last)
     if not 2 <= ndim <= 5:
-        raise UserError(f"{name} has the shape {times(shape)}; a volume is (y, x) or (z, y, x)")
+        raise UserError(f"{name} has the shape {times(shape)}; choose an image (y, x) or (z, y, x)")
     return "tczyx"[-ndim:] + last
 
 
@@ -161,7 +161,7 @@ def too_many(letter: str, size: int, axes: str, shape: str, name: str) -> UserEr
 
 def times(shape: Sequence[int]) -> str:
     """Return a shape as people write it: ``3 x 512 x 512``."""
-    return " x ".join(str(size) for size in shape)
+    return " x ".join(str(size) for size in shape) or "of a single number"
 
 
 class TransposedArray:

@@ -6,7 +6,7 @@ import lzma
 import struct
 import tokenize
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,12 +42,45 @@ class DamagedPartError(UserError):
     """A part of a file, such as one slice, that cannot be read; the others may be whole."""
 
 
+CONTENTS: Mapping[bytes, tuple[str, ...]] = {
+    b"\x89PNG": (".png",),
+    b"\xff\xd8\xff": (".jpg", ".jpeg"),
+    b"\x89HDF\r\n\x1a\n": (".h5", ".hdf5", ".hdf", ".emd", ".ims", ".hspy", ".nxs", ".nc"),
+    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), (".tif", ".tiff", ".btf", ".tf8")),
+    b"NRRD000": (".nrrd", ".nhdr"),
+    b"\x93NUMPY": (".npy",),
+    b"PK\x03\x04": (".zip", ".ozx"),
+    b"\x1f\x8b": (".gz",),
+}
+"""Suffixes of files by their first bytes."""
+
+MOST_SIGNATURE = 8
+"""Bytes of the longest of them."""
+
+
 def cannot_open(path: str | Path, error: BaseException) -> UserError:
     """Return the error for a file that its reader does not understand."""
+    suffix = _suffix_by_content(Path(path))
+    if suffix is not None:
+        better = Path(path).stem + suffix
+        return UserError(f"{path} has {suffix} data in spite of its name; rename it to {better}")
     return UserError(
         f"{path} cannot be opened: it is damaged, incomplete or not what its name says "
         f"({describe_error(error)})"
     )
+
+
+def _suffix_by_content(file: Path) -> str | None:
+    """Return the suffix that a file should have; None where its own is right, or unknown."""
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(MOST_SIGNATURE)
+    except (OSError, ValueError):
+        return None
+    for signature, suffixes in CONTENTS.items():
+        if start.startswith(signature) and file.suffix.lower() not in suffixes:
+            return suffixes[0]
+    return None
 
 
 def describe_error(error: BaseException) -> str:

@@ -63,6 +63,15 @@ def _is_level(folder: Path) -> bool:
         return False
 
 
+def _level(group: zarr.Group, path: str) -> ZarrArray:
+    try:
+        return member_array(group, path)
+    except KeyError:
+        raise UserError(
+            f"{group.store_path} is damaged: it lacks its level {path!r}; copy or download it again"
+        ) from None
+
+
 def _paths_of_levels(group: zarr.Group) -> list[str]:
     """Return the paths of the levels of a multiscale image; none for other groups."""
     images = ngff_attributes(group).get("multiscales") or [{}]
@@ -261,7 +270,7 @@ def _finest_first(
     group: zarr.Group, datasets: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Mapping[str, Any]], list[ZarrArray]]:
     """Return levels and their metadata with the largest first, as the standard orders them."""
-    levels = [member_array(group, dataset["path"]) for dataset in datasets]
+    levels = [_level(group, dataset["path"]) for dataset in datasets]
     order = sorted(range(len(levels)), key=lambda level: -math.prod(levels[level].shape))
     return [datasets[level] for level in order], [levels[level] for level in order]
 

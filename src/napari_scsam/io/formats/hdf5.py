@@ -28,6 +28,9 @@ BESIDE_CELLS = re.compile(r"/(s\d+/(resolutions|subdivisions)|__DATA_TYPES__/.*)
 
 MOST_LEVELS = 32
 
+LARGEST_MATRIX = 16
+"""Numbers of a matrix that tells how an image lies in space, such as ITK's ``Directions``."""
+
 
 def split_hdf5_path(path: str) -> tuple[Path, str | None] | None:
     """Split ``file.h5:/path`` at the colon; `None` when it is not the name of an HDF5 file."""
@@ -91,11 +94,17 @@ def _find(file: h5py.File, path: Path, inner: str | None) -> h5py.Dataset:
     listed = ", ".join(found) or "none"
     if inner is not None:
         raise UserError(f"{path} has no data set {inner!r}; its image data sets are: {listed}")
-    images = _first_of_big_data_viewer(found) or found
+    images = _first_of_big_data_viewer(found) or {
+        name: node for name, node in found.items() if not BESIDE_CELLS.fullmatch(name)
+    }
     if len(images) > 1:
         images = {n: d for n, d in found.items() if sum(size > 1 for size in d.shape) in (2, 3)}
     if len(images) > 1:
         images = {n: d for n, d in images.items() if "labels" not in n.split("/")[:-1]} or images
+    if len(images) > 1:
+        images = {n: d for n, d in images.items() if d.size > LARGEST_MATRIX} or images
+    if not images:
+        _check_links(file, path)
     if not found:
         raise UserError(
             f"{path} has no data set of numbers with two or three axes; choose another file"
@@ -106,6 +115,25 @@ def _find(file: h5py.File, path: Path, inner: str | None) -> h5py.Dataset:
             f"name the data set as {path.name}:/path, one of: {listed}"
         )
     return next(iter(images.values()))
+
+
+def _check_links(file: h5py.File, path: Path) -> None:
+    """Refuse a file that only leads to others, as BigDataViewer writes large volumes.
+
+    Raises
+    ------
+    UserError
+        It names the first of them.
+    """
+    linked: list[str] = []
+
+    def keep(_name: str, link: Any) -> None:
+        if isinstance(link, h5py.ExternalLink):
+            linked.append(f"{link.filename}:{link.path}")
+
+    file.visititems_links(keep)
+    if linked:
+        raise UserError(f"{path} only leads to data in other files; open {linked[0]}")
 
 
 def _image_data_sets(file: h5py.File) -> dict[str, h5py.Dataset]:

@@ -184,11 +184,12 @@ def _hyperspy(dataset: h5py.Dataset) -> Placed | None:
 def _dimension_scales(dataset: h5py.Dataset) -> Placed | None:
     """Read coordinates with units along the axes, as NetCDF attaches them."""
     scales = [dimension[0] if len(dimension) else None for dimension in dataset.dims]
-    if not scales or not all(scale is not None and scale.ndim == 1 for scale in scales):
+    known = [scale for scale in scales if scale is not None and scale.ndim == 1]
+    if not known or len(known) < len(scales):
         return None
-    units = [_text(read_attribute(scale, "units", "")) for scale in scales]
-    names = [scale.name.rpartition("/")[2] for scale in scales]
-    return _by_name(names, [_step(scale) for scale in scales], units)
+    units = [_text(read_attribute(scale, "units", "")) for scale in known]
+    names = [str(scale.name).rpartition("/")[2] for scale in known]
+    return _by_name(names, [_step(scale) for scale in known], units)
 
 
 def _by_name(

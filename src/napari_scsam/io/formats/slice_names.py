@@ -17,6 +17,9 @@ NUMBER = re.compile(r"[-\N{MINUS SIGN}]?\d+")
 PLACE = "\0"
 """Stands for a number in what `texts_around` returns."""
 
+CHANNEL = re.compile(r"(?:^|[^a-z])(?:c|ch|channel|w)[_= -]?$")
+"""What stands before the number of a channel."""
+
 LEAST_ALIKE = 3
 """Files of which the names show a pattern."""
 
@@ -88,6 +91,7 @@ def check_complete(files: Sequence[Path]) -> None:
         When a number is left out, or there twice, or a file is not named like the others.
     """
     check_alike(files)
+    check_one_channel(files)
     numbers = slice_numbers(files)
     steps = [after - before for before, after in itertools.pairwise(numbers)]
     if not steps:
@@ -132,6 +136,28 @@ def check_alike(files: Sequence[Path]) -> None:
         f"{other} is not numbered like the slices in its folder; "
         "move it away, or rename it if it is one of them"
     )
+
+
+def check_one_channel(files: Sequence[Path]) -> None:
+    """Check that the names are not those of several channels of each slice.
+
+    Raises
+    ------
+    UserError
+        When they are, as in ``z0_c0.tif``, ``z0_c1.tif``, ``z1_c0.tif``.
+    """
+    keys = _keys(files)
+    if len({len(key) for key in keys}) != 1:
+        return
+    for place in range(1, len(keys[0]), 2):
+        channels = {key[place] for key in keys}
+        others = {str([*key[:place], *key[place + 1 :]]) for key in keys}
+        grid = len(channels) > 1 and len(others) > 1 and len(channels) * len(others) == len(files)
+        if grid and all(CHANNEL.search(key[place - 1][1]) for key in keys):
+            raise UserError(
+                f"{files[0].parent} has slices of {len(channels)} channels, such as "
+                f"{files[0].name} and {files[1].name}; keep those of one channel there"
+            )
 
 
 def _keys(files: Sequence[Path]) -> list[Key]:
