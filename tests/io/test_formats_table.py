@@ -22,6 +22,8 @@ from kinds.odd import odd_kinds
 from kinds.refused import REFUSED
 from kinds.tiffs import picture_kinds, tiff_kinds
 from kinds.unusual import unusual_kinds
+from kinds.visitors import visiting_files
+from kinds.visitors_chunked import visiting_chunked
 from loopback import listening
 
 from napari_scsam.config import UserError
@@ -111,7 +113,7 @@ def _size(volume: Volume, kind: Kind) -> str:
 
 
 COMMON = [*tiff_kinds(), *picture_kinds(), *array_kinds(), *container_kinds()]
-LOCAL = [*COMMON, *unusual_kinds(), *odd_kinds()]
+LOCAL = [*COMMON, *unusual_kinds(), *odd_kinds(), *visiting_files(), *visiting_chunked()]
 
 
 @pytest.fixture(scope="module")

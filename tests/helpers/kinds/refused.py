@@ -6,4 +6,5 @@ REFUSED = (
     *(".czi", ".lif", ".nd2", ".oib", ".vsi", ".ser", ".emi", ".bcf", ".nii", ".nii.gz"),
     *(".am", ".dat", ".jp2", ".gif", ".mat", ".npz", ".wkw", ".7z", ".tif.gz", ".xyz"),
     *(".svs", ".lsm", ".stk", ".dcm", ".mha", ".pgm", ".txm", ".eer", ".em", ".avi"),
+    *(".mgz", ".gipl", ".vtk", ".webp", ".mrc.xz", ".tar", ".pkl", ".hx"),
 )
