@@ -58,6 +58,8 @@ def shoot_looks(stage: Stage, title: str, state: str) -> None:
         if hidden:
             print(f"{name}: {hidden} pixels are scrolled")  # noqa: T201
     stage.look(SIZES[0], THEMES[0], FONTS[0])
+    stage.viewer.reset_view()  # the picture has another size
+    stage.finish_work()
 
 
 def _point(stage: Stage) -> None:

@@ -16,7 +16,14 @@ from PIL import Image
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtGui import QPixmap
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QFileDialog,
+    QLineEdit,
+    QPushButton,
+    QWidget,
+)
 
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.widget import ScSAMWidget
@@ -134,7 +141,12 @@ class Stage:
         appearance.theme = theme
         appearance.font_size = round(self.font_size * font / 100)
         self.window.setGeometry(0, 0, *size)
-        self.until(lambda: False, 1.2)
+        self.until(lambda: False, 0.8)
+        dock = self.panel.parentWidget()
+        if isinstance(dock, QDockWidget):  # a column that a large font has widened stays wide
+            width = self.panel.sizeHint().width()
+            self.window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
+        self.until(lambda: False, 0.4)
 
     def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = NO_KEY) -> None:
         """Press a key over the canvas."""

@@ -43,8 +43,16 @@ def test_pick_a_class_segment_undo_redo_and_pick_another(window, stack):
     assert [field.text() for field in one.widget.volume.sizes] == ["5", "7.68", "10.24"]
     one.widget.class_bar.classes.setCurrentIndex(0)
     one.widget.class_bar.classes.activated.emit(0)
+    needs_labels = (*one.widget.correct.buttons.values(), one.widget.objects.search)
+    assert not any(part.isEnabled() for part in needs_labels)
     one.widget.segment.segment.click()
     one.finish()
+    assert all(part.isEnabled() for part in needs_labels)
+    needs_slice = (one.widget.segment.segment, one.widget.prompt.start, one.widget.teach.start)
+    for number, offered in ((3, False), (2, True)):
+        one.viewer.dims.ndisplay = number
+        assert all(part.isEnabled() == offered for part in needs_slice)
+        assert ("3-D" in needs_slice[0].toolTip()) != offered
     labels = labels_of(one.viewer)
     z = one.viewer.dims.current_step[0]
     first = np.array(labels.data[z])

@@ -49,6 +49,11 @@ class ObjectsDesk:
         links.add(self.store.staled, self.show_stale)
         links.add(self.store.layers_changed, self.show_layers)
         links.add(self.selecting.changed, self.show_selected)
+        links.add(session.choices.image_changed, self.show_layers)
+        links.add(session.outputs.used, self.show_labels)
+        if session.viewer is not None:
+            links.add(session.viewer.layers.events.removed, self.show_labels)
+            links.add(session.viewer.layers.events.inserted, self.show_labels)
         self.show_table()
 
     def show_open(self, is_open: bool) -> None:
@@ -85,7 +90,14 @@ class ObjectsDesk:
     def show_layers(self) -> None:
         """Offer the layers that can be listed."""
         layers = [(layer, layer.name) for layer in self.store.layers]
-        self.page.show_layers(layers, self.store.layer)
+        listed = self.store.layer
+        of_another = listed is not None and self.finding.is_of_another(listed)
+        self.page.show_layers(layers, listed, of_another=of_another)
+        self.show_labels()
+
+    def show_labels(self) -> None:
+        """Offer to find objects where there are labels."""
+        self.page.show_labels(there=self.finding.possible)
 
     def show_selected(self) -> None:
         """Show which objects are selected."""

@@ -8,9 +8,11 @@ from psygnal import Signal
 
 from napari_scsam.gui.class_desk import ClassDesk
 from napari_scsam.gui.jobs.class_map import MapKind
+from napari_scsam.gui.layers.pointing import kept_labels
 from napari_scsam.gui.panels.class_bar import ClassBar
 from napari_scsam.gui.panels.correct import CorrectPanel
 from napari_scsam.gui.panels.one_object import PromptPanel
+from napari_scsam.gui.panels.parts.widgets import OPEN_FIRST, SHOW_A_SLICE
 from napari_scsam.gui.panels.segment import SegmentPanel
 from napari_scsam.gui.panels.teach import TeachPanel
 from napari_scsam.gui.tools.correction.correct import Correcting
@@ -77,15 +79,23 @@ class WorkDesk:
         self.show_network()
         self._show_correcting()
         links.add(session.choices.image_changed, self._show_image)
+        if session.viewer is not None:
+            links.add(session.viewer.dims.events.ndisplay, self._show_image)
         self._show_image()
 
     # What is shown
 
     def _show_image(self) -> None:
-        """Offer what needs an image where there is one."""
-        there = self._session.choices.image is not None
-        for panel in (self.segment, self.prompt, self.teach):
-            panel.show_image(there=there)
+        """Offer what needs an image where there is one, and a slice of it is shown."""
+        obstacle = ""
+        viewer = self._session.viewer
+        if self._session.choices.image is None:
+            obstacle = OPEN_FIRST
+        elif viewer is not None and viewer.dims.ndisplay == 3:
+            obstacle = SHOW_A_SLICE
+        self.segment.show_image(obstacle)
+        for panel in (self.prompt, self.teach):
+            panel.show_image("" if panel in self._active else obstacle)
 
     def show_network(self) -> None:
         """Show the classes of another network, and what it can do."""
@@ -232,3 +242,11 @@ class WorkDesk:
         self._links.add(self._session.choices.checkpoint_changed, self._show_correcting)
         if viewer is not None:
             self._links.add(viewer.layers.selection.events.active, self._show_correcting)
+            self._links.add(viewer.layers.events.inserted, self._show_correctable)
+            self._links.add(viewer.layers.events.removed, self._show_correctable)
+        self._show_correctable()
+
+    def _show_correctable(self) -> None:
+        """Offer the tools where there are labels to correct."""
+        viewer = self._session.viewer
+        self.correct.show_labels(there=viewer is not None and bool(kept_labels(viewer)))

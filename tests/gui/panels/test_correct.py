@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from napari_scsam.gui.object_tools import OBJECT_TOOLS
-from napari_scsam.gui.panels.correct import CorrectPanel
+from napari_scsam.gui.panels.correct import NOTHING_TO_CORRECT, CorrectPanel
 
 pytestmark = pytest.mark.gui
 
@@ -76,3 +76,13 @@ def test_locks_are_listed_and_named_in_short(panel):
     assert asked == [(2, True)]
     panel.show_locks([])
     assert (panel.locks.text(), panel.locks.isEnabled()) == ("Locked: nothing", False)
+
+
+def test_without_labels_the_tools_say_what_to_do_first(panel):
+    tips = {name: button.toolTip() for name, button in panel.buttons.items()}
+    panel.show_labels(there=False)
+    assert not any(button.isEnabled() for button in panel.buttons.values())
+    assert {button.toolTip() for button in panel.buttons.values()} == {NOTHING_TO_CORRECT}
+    panel.show_labels(there=True)
+    assert all(button.isEnabled() for button in panel.buttons.values())
+    assert {name: button.toolTip() for name, button in panel.buttons.items()} == tips

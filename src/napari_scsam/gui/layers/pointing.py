@@ -91,13 +91,18 @@ def labels_layer(viewer: Viewer) -> Labels:
     return layer
 
 
-def _find_labels_layer(viewer: Viewer) -> Labels | None:
-    """Find the first candidate that can be edited, else the first of all."""
-    labels = [
+def kept_labels(viewer: Viewer) -> list[Labels]:
+    """Return the labels layers that are the user's, the topmost first, also hidden ones."""
+    return [
         layer
         for layer in reversed(viewer.layers)
         if isinstance(layer, Labels) and NOT_KEPT_KEY not in layer.metadata
     ]
+
+
+def _find_labels_layer(viewer: Viewer) -> Labels | None:
+    """Find the first candidate that can be edited, else the first of all."""
+    labels = kept_labels(viewer)
     active = [layer for layer in labels if layer is viewer.layers.selection.active]
     candidates = active + [layer for layer in labels if layer.visible]
     for layer in candidates:

@@ -23,9 +23,16 @@ from superqt.utils import signals_blocked
 from napari_scsam.gui import object_tools as tools
 from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.tool_button import ToolButton
-from napari_scsam.gui.panels.parts.widgets import button, checkbox, let_letters_pass, note_label
+from napari_scsam.gui.panels.parts.widgets import (
+    button,
+    checkbox,
+    let_letters_pass,
+    note_label,
+    offer,
+)
 
 HELP = "Point and press a key, or press a button and click."
+NOTHING_TO_CORRECT = "There are no labels to correct. Segment a slice first, or add a labels layer."
 RADIUS_TIP = "How far to smooth, grow and shrink, in pixels of the finest axis."
 LOCKS_TIP = "Neither the model nor these tools change what is locked; napari's brush does."
 
@@ -55,6 +62,7 @@ class CorrectPanel(Page):
             tool.name: self._button(tool) for row in tools.GRID for tool in row
         }
         self.buttons[tools.DELETE_SMALL.name] = self._sieve_button()
+        self._tips = {name: made.toolTip() for name, made in self.buttons.items()}
         self.whole = checkbox(
             f"{tools.WHOLE_TOOL.label}   ({keys[tools.WHOLE_TOOL.name]})",
             tools.WHOLE_TOOL.tip,
@@ -109,6 +117,12 @@ class CorrectPanel(Page):
         self.unit.setCurrentIndex(int(in_micrometres))
         for name, tool_button in self.buttons.items():
             tool_button.setChecked(name == armed)
+
+    def show_labels(self, *, there: bool) -> None:
+        """Offer the tools where there are labels to correct."""
+        obstacle = "" if there else NOTHING_TO_CORRECT
+        for name, tool_button in self.buttons.items():
+            offer(tool_button, self._tips[name], obstacle)
 
     def show_locks(self, locks: Sequence[tuple[int, str, bool]]) -> None:
         """List what can be locked (number, name, whether it is locked)."""

@@ -21,7 +21,6 @@ from superqt.utils import signals_blocked
 
 from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.widgets import (
-    OPEN_FIRST,
     button,
     fill_row,
     note_label,
@@ -91,9 +90,9 @@ class PromptPanel(Page):
             self.max_slices.setValue(state.max_slices)
         self._show_ends(state.ends)
 
-    def show_image(self, *, there: bool) -> None:
-        """Offer to point at objects where there is an image."""
-        offer(self.start, START_TIP, "" if there else OPEN_FIRST)
+    def show_image(self, obstacle: str) -> None:
+        """Offer to point at objects, unless the image shown is an obstacle to it."""
+        offer(self.start, START_TIP, obstacle)
 
     def _show_active(self, *, active: bool) -> None:
         text = "Point at an object"

@@ -13,7 +13,6 @@ from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.panel import More
 from napari_scsam.gui.panels.parts.sliders import OffsetSlider, SliceRange
 from napari_scsam.gui.panels.parts.widgets import (
-    OPEN_FIRST,
     Dropdown,
     button,
     checkbox,
@@ -144,9 +143,9 @@ class SegmentPanel(Page):
         self.body.setVisible(possible)
         self.note.setVisible(not possible)
 
-    def show_image(self, *, there: bool) -> None:
-        """Offer to segment where there is an image."""
-        offer(self.segment, SEGMENT_TIP, "" if there else OPEN_FIRST)
+    def show_image(self, obstacle: str) -> None:
+        """Offer to segment, unless the image shown is an obstacle to it."""
+        offer(self.segment, SEGMENT_TIP, obstacle)
 
     def show_choices(
         self,

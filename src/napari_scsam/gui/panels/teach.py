@@ -21,7 +21,6 @@ from qtpy.QtWidgets import (
 
 from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.widgets import (
-    OPEN_FIRST,
     SWATCH,
     button,
     fill_row,
@@ -79,7 +78,7 @@ class TeachPanel(Page):
         super().__init__("Teach")
         self._key = key
         self._state: TeachState | None = None
-        self._image = True
+        self._image_obstacle = ""
         self.name = QLineEdit()
         self.name.setPlaceholderText(PLACEHOLDER)
         self.name.returnPressed.connect(self._choose)
@@ -106,13 +105,13 @@ class TeachPanel(Page):
         self.taught.show_classes(state.taught)
         self._offer_start()
 
-    def show_image(self, *, there: bool) -> None:
-        """Offer to teach where there is an image."""
-        self._image = there
+    def show_image(self, obstacle: str) -> None:
+        """Offer to teach, unless the image shown is an obstacle to it."""
+        self._image_obstacle = obstacle
         self._offer_start()
 
     def _offer_start(self) -> None:
-        obstacle = "" if self._image else OPEN_FIRST
+        obstacle = self._image_obstacle
         if self._state is not None and not self._state.possible:
             obstacle = NO_TEACHING
         offer(self.name, NAME_TIP, obstacle)

@@ -38,6 +38,25 @@ def test_found_again_objects_replace_those_that_nobody_touched_and_only_those(fo
     assert not (np.asarray(first.data) == 1).any(), "the edited objects stay as they are"
 
 
+def test_objects_of_another_image_of_the_same_size_are_left_alone(found):
+    first = found.store.layer
+    before = np.array(first.data)
+    session = found.session
+    assert not found.finding.is_of_another(first)
+    image = session.viewer.add_layer(Image(np.zeros(before.shape, np.uint8), name="other"))
+    session.choices.choose_image(image)
+    assert found.finding.is_of_another(first)
+    labels = new_labels(image, CLASSES)
+    labels.data[2, 10:20, 10:20] = 1
+    session.viewer.add_layer(labels)
+    session.outputs.use(image, labels)
+    found.finding.find()
+    np.testing.assert_array_equal(first.data, before)
+    assert first.visible, "it is hidden only by a new search in its own labels"
+    assert found.store.layer is not first
+    assert len(found.store.table) == 1
+
+
 def test_without_labels_a_sentence_says_what_to_do(session, said):
     session.part(FindingObjects).find()
     assert "segment some slices first" in said[-1]

@@ -51,6 +51,8 @@ NEAR_NM = (10, 30, 50, 100, 200)
 
 NO_OBJECTS_YET = "No objects yet. Segment some slices, then press Find objects."
 
+NO_LABELS_YET = "There are no labels to search. Segment some slices first."
+
 TABLES = "Comma-separated values (*.csv);;Parquet (*.parquet)"
 
 
@@ -119,13 +121,25 @@ class ObjectsPanel(Page):
 
     # What is shown
 
-    def show_layers(self, layers: Sequence[tuple[object, str]], chosen: object) -> None:
-        """Offer the layers whose objects can be listed, where there are several."""
+    def show_layers(
+        self, layers: Sequence[tuple[object, str]], chosen: object, *, of_another: bool = False
+    ) -> None:
+        """Offer the layers whose objects can be listed.
+
+        Parameters
+        ----------
+        layers, chosen
+            The layers with their names, and the one listed; nothing is shown where it is the only
+            one.
+        of_another
+            Whether it is of another image than the chosen one: then its name is shown.
+        """
         self.layers.empty()
         for layer, name in layers:
             self.layers.add(layer, name)
         known = self.layers.show_choice(chosen)
-        self.layers.setVisible(len(layers) > 1 or (bool(layers) and not known))
+        is_clear = known and not of_another
+        self.layers.setVisible(len(layers) > 1 or (bool(layers) and not is_clear))
 
     def show_columns(self, columns: Columns, shown: NDArray[np.bool_], sentence: str) -> None:
         """Show other objects, which of them pass the filters, and a sentence without any."""
@@ -138,8 +152,13 @@ class ObjectsPanel(Page):
         """Offer what can be done with so many objects; without any, tooltips say what to do."""
         obstacle = "" if objects else NO_OBJECTS
         offer(self.export, EXPORT_TIP, obstacle)
+        offer(self.contacts, CONTACTS_TIP, obstacle)
         offer(self.next, NEXT_TIP, obstacle)
         offer(self.plot, PLOT_TIP, "" if self.plot.isChecked() else obstacle)
+
+    def show_labels(self, *, there: bool) -> None:
+        """Offer to find objects where there are labels to search."""
+        offer(self.search, FIND_TIP, "" if there else NO_LABELS_YET)
 
     def show_rows(self, shown: NDArray[np.bool_], sentence: str) -> None:
         """Show the objects that pass other filters, and a sentence where none does."""

@@ -64,9 +64,10 @@ class ClassDropdown(Dropdown, QSearchableComboBox):
         self.line.selectAll()
         look = self.window().styleSheet()  # the list is a window of its own, without napari's style
         popup = completer.popup()
-        if popup is not None and popup.styleSheet() != look:
-            popup.setStyleSheet(look)
-        widen(popup)
+        if popup is not None:
+            if popup.styleSheet() != look:
+                popup.setStyleSheet(look)
+            widen(popup)
         completer.setCompletionPrefix("")
         completer.complete()
 

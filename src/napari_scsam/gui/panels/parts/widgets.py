@@ -10,7 +10,6 @@ from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtGui import QColor, QHelpEvent, QIcon, QKeyEvent, QPainter, QPixmap, QStandardItemModel
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QApplication,
     QCheckBox,
     QComboBox,
     QLabel,
@@ -78,6 +77,7 @@ def button(
 
 
 OPEN_FIRST = "Open a volume first."
+SHOW_A_SLICE = "Show a slice first: the view is 3-D. Ctrl+Y switches to 2-D."
 
 
 def offer(part: QWidget, tip: str, obstacle: str) -> None:
@@ -142,8 +142,7 @@ class Dropdown(QComboBox):
         self.initStyleOption(option)
         complex_ = QStyle.ComplexControl.CC_ComboBox
         field = QStyle.SubControl.SC_ComboBoxEditField
-        style = self.style() or QApplication.style()
-        width = style.subControlRect(complex_, option, field, self).width()
+        width = self.style().subControlRect(complex_, option, field, self).width()
         if not self.itemIcon(self.currentIndex()).isNull():
             width -= self.iconSize().width() + BESIDE_ICON
         return self.fontMetrics().horizontalAdvance(self.currentText()) > width
@@ -203,12 +202,9 @@ class Dropdown(QComboBox):
         item.setEnabled(possible)
 
 
-def widen(view: QAbstractItemView | None) -> None:
+def widen(view: QAbstractItemView) -> None:
     """Make an opened list as wide as its names, beside a scroll bar."""
-    if view is None:
-        return
-    bar = view.verticalScrollBar()
-    room = 0 if bar is None else bar.sizeHint().width()
+    room = view.verticalScrollBar().sizeHint().width()
     view.setMinimumWidth(min(view.sizeHintForColumn(0) + room, WIDEST))
 
 

@@ -58,12 +58,26 @@ class FindingObjects:
         """Whether objects that touch are split."""
         self._hidden: weakref.ref[Labels] | None = None
         """The class layer that was hidden for its objects."""
+        self._sources: weakref.WeakKeyDictionary[Labels, weakref.ref[Labels]] = (
+            weakref.WeakKeyDictionary()
+        )
+        """The class layer that the objects of a layer were found in."""
         session.about_to_write.connect(self._show_labels)
 
     def set_split(self, split: bool) -> None:
         """Choose whether objects that touch are split."""
         self.split = split
         self.changed.emit()
+
+    @property
+    def possible(self) -> bool:
+        """Whether there are class labels to search."""
+        return self._source() is not None
+
+    def is_of_another(self, layer: Labels) -> bool:
+        """Whether the objects of a layer were found in the labels of another image."""
+        source = self._sources.get(layer)
+        return source is not None and source() is not self._session.labels
 
     def find(self) -> None:
         """Find the objects of the class labels, on the worker thread."""
@@ -103,6 +117,7 @@ class FindingObjects:
             add_behind(viewer, layer)
         else:
             self._write(layer, found)
+        self._sources[layer] = source
         viewer.layers.selection.active = layer  # the object tools work on the active layer
         labels.visible = False  # the objects are its pixels, in other colours
         self._hidden = weakref.ref(labels)
@@ -137,8 +152,17 @@ class FindingObjects:
         return [
             layer
             for layer in instance_layers(viewer.layers)
-            if was_found(layer) and layer.data.shape == labels.data.shape
+            if was_found(layer)
+            and layer.data.shape == labels.data.shape
+            and self._may_be_of(layer, labels)
         ]
+
+    def _may_be_of(self, layer: Labels, labels: Labels) -> bool:
+        """Whether objects were found in a class layer; those of a file name it, if anything."""
+        source = self._sources.get(layer)
+        if source is not None:
+            return source() is labels
+        return bool(layer.metadata.get(SOURCE_KEY, labels.name) == labels.name)
 
     def _free_layer(self, labels: Labels) -> Labels | None:
         """Return the layer of an earlier search that nobody has edited, marked or locked."""
