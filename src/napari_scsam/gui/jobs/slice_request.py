@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class SliceRequest:
     checkpoint: str
     volume: Hashable
     """Identity of the volume's pixels: contrast and embeddings are remembered under it."""
-    data: Any
+    data: Any = field(compare=False)  # arrays have no one answer; `volume` is their identity
     """(Y, X), (Z, Y, X) or several volumes (…, Z, Y, X), read lazily."""
     plane: Plane
     voxel_size: VoxelSize | None

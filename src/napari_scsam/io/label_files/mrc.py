@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def write_label_mrc(path: Path, labels: npt.NDArray[Any], record: LabelRecord) -
         When a label does not fit into the 16 bits of MRC.
     """
     stored = labels.astype(_type_of(labels))
-    with replacing(path) as draft, mrcfile.new(draft, overwrite=True) as file:
+    with replacing(path) as draft, _new_mrc(draft) as file:
         file.set_data(stored)
         if stored.ndim == 3:
             file.set_volume()  # also of one slice
@@ -72,6 +73,19 @@ def write_label_mrc(path: Path, labels: npt.NDArray[Any], record: LabelRecord) -
         lines = _lines(record)
         file.header.label[: len(lines)] = lines
         file.header.nlabl = len(lines)
+
+
+@contextmanager
+def _new_mrc(path: Path) -> Iterator[Any]:
+    """Create an MRC; its stream is closed also when the disk is full, which mrcfile 1.5 forgets."""
+    file = mrcfile.new(path, overwrite=True)
+    stream = file._iostream
+    try:
+        yield file
+        file.close()
+    finally:
+        with suppress(OSError):  # what is not on disk was raised before
+            stream.close()
 
 
 def _lines(record: LabelRecord) -> list[str]:
