@@ -61,8 +61,8 @@ def test_curves_and_tile_follow_the_messages(panel):
     assert loss.xData.tolist() == [1, 2, 3, 4]
     (dice,) = panel.view.dice.listDataItems()
     assert (dice.xData.tolist(), dice.yData.tolist()) == ([0, 3], [0.25, 0.5])
-    assert panel.view.dice.getPlotItem().titleLabel.text == "held-out Dice 0.50"
-    assert panel.view.dice.toolTip() == "vesicle 0.50"
+    assert panel.view.dice.getPlotItem().titleLabel.text == "unseen: Dice 0.50"
+    assert panel.view.dice.toolTip().splitlines()[1:] == ["vesicle 0.50"]
     assert not panel.note.isVisibleTo(panel.contents), "the bar says enough"
     assert panel.time.text() == "about 60 s left"
     panel.show_message({"kind": "picture", "picture": np.zeros((16, 16, 3), np.uint8)})

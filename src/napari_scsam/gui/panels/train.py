@@ -32,7 +32,7 @@ MEMORY = "4.4 GB"
 
 START_TIP = (
     "Train the checkpoint in use on the reviewed slices, in a process of its own.\n"
-    "It is offered only if it does better on reviewed regions that are held out."
+    "It is offered only if it does better on reviewed regions that it did not learn from."
 )
 CLASSES_TIP = (
     "Classes to train on: {names}.\n"
@@ -237,7 +237,7 @@ class TrainPanel(Panel):
 
     def _set_up_table(self) -> None:
         self.table.setHorizontalHeaderLabels(["class", "before", "after"])
-        self.table.setToolTip("Dice on reviewed regions that were held out of training.")
+        self.table.setToolTip("Dice on reviewed regions that it did not learn from.")
         rows = self.table.verticalHeader()
         rows.hide()
         rows.setMinimumSectionSize(0)

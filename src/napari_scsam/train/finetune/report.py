@@ -21,9 +21,14 @@ MOST_LOSS = 0.01
 LEAST_ALIKE = 0.85
 """Mean agreement with the parent, over its classes, that a result must keep to be offered."""
 
-
 FEW_STEPS = 40
 """Fewer steps than this teach next to nothing."""
+
+UNSEEN = "On regions it did not learn from"
+"""Where the Dice of a verdict was measured."""
+
+KEPT = "The checkpoint before is kept."
+"""The end of a verdict on a result that is not offered."""
 
 
 @dataclass(frozen=True)
@@ -86,27 +91,21 @@ def decide(
     whose gain is below half of its standard error, where that is known.
     """
     if not after:
-        return (
-            False,
-            "No labelled class is in the held-out regions, so the parent is kept; review more.",
-        )
+        return False, f"The regions kept for judging show no labelled class; review more. {KEPT}"
     gains = {name: after[name] - before[name] for name in after}
     gain = float(np.mean(list(gains.values())))
     worst = min(gains, key=lambda name: gains[name])
     if gains[worst] < -MOST_LOSS:
-        return False, f"{worst} lost {-gains[worst]:.3f} held-out Dice, so the parent is kept."
+        return False, f"{UNSEEN}, {worst} lost {-gains[worst]:.3f} Dice. {KEPT}"
     if gain < LEAST_GAIN:
-        return False, f"Held-out Dice changed by {gain:+.3f} only, so the parent is kept."
+        return False, f"{UNSEEN}, Dice changed by {gain:+.3f} only. {KEPT}"
     if math.isfinite(error) and gain < error * LEAST_SURE:
-        reason = (
-            f"Held-out Dice rose by {told(gain, error)}, which is uncertain, so the parent is kept."
-        )
-        return False, reason
+        return False, f"{UNSEEN}, Dice rose by {told(gain, error)}, which may be chance. {KEPT}"
     alike = float(np.mean(list(agreement.values()))) if agreement else 1.0
     if alike < LEAST_ALIKE:
-        reason = f"Elsewhere it agrees with the parent by {alike:.2f} only, so the parent is kept."
-        return False, reason
-    return True, f"Held-out Dice rose by {told(gain, error)}."
+        reason = f"It changes classes that nobody corrected ({alike:.2f} alike)."
+        return False, f"{reason} {KEPT}"
+    return True, f"{UNSEEN}, Dice rose by {told(gain, error)}."
 
 
 def told(gain: float, error: float) -> str:
@@ -115,7 +114,7 @@ def told(gain: float, error: float) -> str:
 
 
 def add_hint(offered: bool, reason: str, steps: int) -> str:
-    """Add to the reason why the parent is kept that there was too little time, if there was."""
+    """Add to a verdict that there was too little time, if there was."""
     if offered or steps >= FEW_STEPS:
         return reason
     return f"{reason} There was time for {steps} steps only; allow more minutes."

@@ -25,12 +25,17 @@ DRAW_EVERY = 0.25
 TITLE_SIZE = "8pt"
 """Of the titles of plots."""
 
+UNSEEN = "unseen: Dice"
+"""Title of a plot, which is narrow."""
+
+UNSEEN_TIP = "Dice on reviewed regions that it does not learn from"
+
 LOSS_COLOUR = "#8c8c8c"
 OTHER_COLOUR = "#ffd54a"
 
 
 class TrainingView(QWidget):
-    """The loss by step, the Dice of each class on held-out crops, and a crop that sharpens."""
+    """The loss by step, the Dice of each class where nothing is learned, and a crop that sharpens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +43,7 @@ class TrainingView(QWidget):
         """By the name of the class."""
         self.tile = TrainingPicture()
         self.tile.setToolTip(
-            "A held-out crop: colour is what the model answers now,\n"
+            "A reviewed region that it does not learn from: colour is what it finds now,\n"
             "white outlines are what you reviewed."
         )
         self.plots = QHBoxLayout()
@@ -99,7 +104,7 @@ class TrainingView(QWidget):
         if self.loss is None:
             self.loss = self._make_plot("loss")
         elif self.dice is None:  # later, so that the window is not held up twice at once
-            self.dice = self._make_plot("held-out Dice")
+            self.dice = self._make_plot(UNSEEN)
             self.dice.setYRange(0, 1)
         self.loss.plot(
             self._steps, running_mean(self._losses), pen=LOSS_COLOUR, clear=True, antialias=True
@@ -111,8 +116,8 @@ class TrainingView(QWidget):
         """Draw the curves; the title is their mean, and the tooltip names each class."""
         latest = {name: values[-1] for name, (_, values) in self._dice.items()}
         if latest:
-            self.dice.setTitle(f"held-out Dice {mean(latest.values()):.2f}", size=TITLE_SIZE)
-        lines = [f"{name} {value:.2f}" for name, value in latest.items()]
+            self.dice.setTitle(f"{UNSEEN} {mean(latest.values()):.2f}", size=TITLE_SIZE)
+        lines = [UNSEEN_TIP, *(f"{name} {value:.2f}" for name, value in latest.items())]
         self.dice.setToolTip(plain_tip("\n".join(lines)))
         self.dice.clear()
         for name, (steps, values) in self._dice.items():
