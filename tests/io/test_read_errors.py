@@ -62,3 +62,25 @@ def test_nothing_is_raised_for_a_file_that_can_be_read():
 def test_an_empty_file_is_to_be_copied_again():
     assert str(empty_file(Path("em.tif"))) == "em.tif is an empty file; copy or download it again"
     assert "em.tif" in str(cannot_open("em.tif", ValueError("x")))
+
+
+@pytest.mark.parametrize(
+    ("start", "suffix"),
+    [
+        (b"\x89PNG", ".png"),
+        (b"\x89HDF\r\n\x1a\n", ".h5"),
+        (b"NRRD0004", ".nrrd"),
+        (b"PK\x03\x04", ".zip"),
+    ],
+)
+def test_a_file_that_is_named_as_another_kind_is_to_be_renamed(start, suffix, tmp_path):
+    path = tmp_path / "em.tif"
+    path.write_bytes(start + b"anything")
+    sentence = str(cannot_open(path, ValueError("what it said")))
+    assert sentence == f"{path} has {suffix} data in spite of its name; rename it to em{suffix}"
+
+
+def test_a_damaged_file_of_the_right_name_is_damaged(tmp_path):
+    path = tmp_path / "em.TIF"
+    path.write_bytes(b"II*\0")
+    assert "is damaged" in str(cannot_open(path, ValueError("what it said")))

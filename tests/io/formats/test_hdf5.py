@@ -145,3 +145,12 @@ def test_a_single_slice_is_an_image(tmp_path: Path) -> None:
     assert volume.shape == (3, 4)
     assert volume.depth == 1
     assert volume.plane(0).tolist() == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+
+
+def test_a_file_that_only_leads_to_others_names_them(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["t00000/s00"] = h5py.ExternalLink("a-00.h5", "/t00000/s00")
+        file["s00/resolutions"] = np.ones((1, 3))
+        file["s00/subdivisions"] = np.ones((1, 3))
+    with pytest.raises(UserError, match=r"leads to data in other files; open a-00\.h5:/t00000/s00"):
+        open_volume(tmp_path / "a.h5")

@@ -68,6 +68,29 @@ def test_imod_says_whether_its_bytes_have_a_sign(tmp_path: Path, flags: int, dty
     np.testing.assert_array_equal(volume.plane(1), grey[1].view(dtype))
 
 
+def test_statistics_above_127_say_that_bytes_have_no_sign(tmp_path: Path) -> None:
+    write(tmp_path / "a.mrc", STACK.astype(np.int8))
+    with (tmp_path / "a.mrc").open("r+b") as file:
+        file.seek(76)
+        file.write(np.array([0, 255, 120], "<f4").tobytes())
+    volume = open_volume(tmp_path / "a.mrc")
+    assert (volume.dtype, volume.notes) == (np.uint8, ())
+
+
+def test_bytes_of_which_nothing_says_whether_they_have_a_sign_come_with_a_word(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path / "a.mrc", STACK.astype(np.int8))
+    with (tmp_path / "a.mrc").open("r+b") as file:
+        file.seek(76)
+        file.write(bytes(12))
+        file.seek(220)
+        file.write(bytes(4))
+    volume = open_volume(tmp_path / "a.mrc")
+    assert volume.dtype == np.uint8
+    assert ["they were read without" in note for note in volume.notes] == [True]
+
+
 def test_a_200_gb_volume_opens_at_once(tmp_path: Path) -> None:
     write(tmp_path / "a.mrc", np.ones((1, 4000, 5000), np.int16), 80)
     with (tmp_path / "a.mrc").open("r+b") as file:

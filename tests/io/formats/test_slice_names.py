@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from napari_scsam.config import UserError
-from napari_scsam.io.formats.slice_names import check_complete, slice_numbers, sorted_by_number
+from napari_scsam.io.formats.slice_names import (
+    check_complete,
+    check_one_channel,
+    slice_numbers,
+    sorted_by_number,
+)
 
 
 def ordered(names: list[str]) -> list[str]:
@@ -107,3 +112,24 @@ def test_a_gap_shows_also_where_suffixes_are_spelt_in_two_ways() -> None:
     files = sorted_by_number(map(Path, ("s1.tif", "s2.tiff", "s4.tif", "s5.tif")))
     with pytest.raises(UserError, match="lacks slice 3"):
         check_complete(files)
+
+
+@pytest.mark.parametrize("mark", ["_c", "-ch", "_channel=", "_w", " C"])
+def test_slices_of_several_channels_are_refused(mark: str) -> None:
+    names = [f"z{z:03}{mark}{channel}.tif" for z in range(3) for channel in range(2)]
+    with pytest.raises(UserError, match=r"slices of 2 channels, such as z000.*0\.tif and .*1\.tif"):
+        check_one_channel([Path("scan") / name for name in names])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "z0_c0 z1_c0 z2_c0",  # one channel
+        "z0_c0 z0_c1 z1_c0",  # not one of each
+        "z0_s0 z0_s1 z1_s0 z1_s1",  # whatever s is
+        "c0 c1 c2",  # the only number
+        "abc0_1 abc0_2 abc1_1 abc1_2",
+    ],
+)
+def test_other_names_are_no_channels(names: str) -> None:
+    check_one_channel([Path(f"scan/{name}.tif") for name in names.split()])

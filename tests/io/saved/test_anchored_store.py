@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+from zarr.core.buffer import default_buffer_prototype
 
 from napari_scsam.config import UserError
 from napari_scsam.io.saved import saved_chunks
@@ -141,3 +142,11 @@ def test_other_stores_are_left_alone(folder: Path) -> None:
     array = anchored(zarr.open_array(folder, mode="r"))
     assert isinstance(array.store, AnchoredStore)
     assert array.read_only
+
+
+def test_metadata_below_a_file_are_absent_but_chunks_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "METADATA.ome.xml").write_text("<OME/>")
+    store = AnchoredStore(tmp_path, read_only=True)
+    assert store.get_sync("METADATA.ome.xml/.zarray", prototype=default_buffer_prototype()) is None
+    with pytest.raises(NotADirectoryError):
+        store.get_sync("METADATA.ome.xml/0.0.0", prototype=default_buffer_prototype())
