@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
-import sys
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import torch
@@ -25,34 +23,10 @@ MIN_TILE = 128
 OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 """How devices other than CUDA report it, inside a `RuntimeError`."""
 
-MMAP_THRESHOLD = -3
-TRIM_THRESHOLD = -1
-"""Numbers of glibc's settings for `mallopt`."""
-
-MAX_MMAP_THRESHOLD = 32 << 20
-"""Largest value that glibc accepts."""
-
-FREED_BYTES = 256 << 20
-"""Freed bytes that glibc keeps instead of returning them to the system at once."""
-
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 P = ParamSpec("P")
-
-
-@cache
-def keep_freed_memory() -> None:
-    """Make glibc keep the memory of one layer for the next.
-
-    Mapping each page again takes a seventh of the time on a CPU.
-    """
-    if sys.platform != "linux":
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:  # C libraries other than glibc lack it
-        mallopt(MMAP_THRESHOLD, MAX_MMAP_THRESHOLD)
-        mallopt(TRIM_THRESHOLD, FREED_BYTES)
 
 
 class HasBatchLimits(Protocol):

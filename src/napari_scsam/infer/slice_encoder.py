@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from napari_scsam.allocator import keep_freed_memory
 from napari_scsam.infer.current_slice import CurrentSlice
 from napari_scsam.infer.device import choose_device
 from napari_scsam.infer.disk_cache import DiskCache
 from napari_scsam.infer.embeddings import EmbeddingCache, join_batch
-from napari_scsam.infer.memory import BatchLimits, keep_freed_memory
+from napari_scsam.infer.memory import BatchLimits
 from napari_scsam.infer.parallel import parallel_runner
 from napari_scsam.infer.prepared_slice import (
     UNCHANGED,

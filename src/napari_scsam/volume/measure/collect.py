@@ -22,10 +22,10 @@ from napari_scsam.volume.measure.sums import ObjectSums, merge_sums, no_sums
 from napari_scsam.volume.measure.surface import cell_weights
 from napari_scsam.volume.workers import TaskError, Workers, run_tasks
 
-MERGED_AT = 1 << 14
-"""Parts of objects that wait before they are merged."""
+MERGED_AT = 1 << 13
+"""Parts of objects that wait before they are merged, unless a quarter of the objects is more."""
 
-ENDS_AT_ONCE = 1 << 13
+ENDS_AT_ONCE = 1 << 11
 """Parts whose ends wait before they are merged; each takes a kilobyte."""
 
 Spacing = tuple[float, ...]
@@ -107,7 +107,8 @@ class _Gathered:
         self._planes.add(block.position, part.planes)
         self._ends.add(part.ends)
         self._parts.append(part.sums)
-        if sum(map(len, self._parts)) > 2 * len(self._parts[0]) + MERGED_AT:
+        waiting = sum(map(len, self._parts[1:]))
+        if waiting > max(MERGED_AT, len(self._parts[0]) // 4):
             self._parts = [merge_sums(self._parts)]
 
     def finish(self) -> ObjectSums:
@@ -133,8 +134,7 @@ class _Gathered:
         for rows, file in self._ends.divided(sums.ids, several, ENDS_AT_ONCE):
             waiting: list[Ends] = []
             for ends in file.read():
-                wanted = np.isin(ends.ids, sums.ids[rows], assume_unique=True)
-                waiting.append(Ends(ends.ids[wanted], ends.voxels[wanted]))
+                waiting.append(ends.of(sums.ids[rows]))
                 if sum(len(part.ids) for part in waiting[1:]) > ENDS_AT_ONCE:
                     waiting = [merge_ends(waiting, size)]
             longest[rows] = longest_axes(merge_ends(waiting, size), size)

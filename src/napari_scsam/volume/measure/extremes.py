@@ -30,6 +30,11 @@ class Ends:
     voxels: NDArray[np.int32]
     """K×N×2×D indices in the volume."""
 
+    def of(self, ids: NDArray[np.uint64]) -> Ends:
+        """Return the ends of the objects that are among these ids."""
+        wanted = np.isin(self.ids, ids, assume_unique=True)
+        return Ends(self.ids[wanted], self.voxels[wanted])
+
 
 class EndsFile:
     """Ends of objects, block by block, in a temporary file.

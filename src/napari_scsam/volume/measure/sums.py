@@ -125,13 +125,14 @@ def merge_sums(parts: Sequence[ObjectSums]) -> ObjectSums:
     """
     if len(parts) == 1:
         return parts[0]
-    joined = {
-        field.name: np.concatenate([getattr(part, field.name) for part in parts])
+    # Parts of one object lie side by side, in the order in which they came.
+    order = np.argsort(np.concatenate([part.ids for part in parts]), kind="stable")
+    # One column after the other, so that little is in memory twice.
+    columns = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts])[order]
         for field in fields(ObjectSums)
     }
-    # Parts of one object lie side by side, in the order in which they came.
-    order = np.argsort(joined["ids"], kind="stable")
-    whole = ObjectSums(**{name: values[order] for name, values in joined.items()})
+    whole = ObjectSums(**columns)
     firsts = np.flatnonzero(np.diff(whole.ids, prepend=whole.ids[:1] + np.uint64(1)))
     if len(firsts) == len(whole):
         return whole

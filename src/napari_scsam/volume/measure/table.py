@@ -28,7 +28,7 @@ PROVENANCE = ".provenance.json"
 DIGESTS = "sha256"
 """Key of a provenance: the table as it was written, and an older one while it is replaced."""
 
-ROWS_AT_ONCE = 10_000
+ROWS_AT_ONCE = 1000
 """Rows that are turned into text together."""
 
 
