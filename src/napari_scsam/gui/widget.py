@@ -25,6 +25,7 @@ from napari_scsam.gui.setup_desk import SetupDesk
 from napari_scsam.gui.tools.shortcuts import NEXT_SUGGESTED, REVIEW, register_shortcuts
 from napari_scsam.gui.tools.undo import Undoing
 from napari_scsam.gui.work_desk import WorkDesk
+from napari_scsam.gui.workarounds.brush_box import leave_brush_box_out
 from napari_scsam.gui.workarounds.canvas_guard import keep_to_own_canvas
 from napari_scsam.gui.workarounds.field_keys import keep_keys_in_fields
 from napari_scsam.gui.workarounds.field_wheel import scroll_past_fields
@@ -67,6 +68,7 @@ class ScSAMWidget(QWidget):
         # napari hands plugins a proxy; layers and events must be compared with the viewer's own.
         self._viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         keep_to_own_canvas(self._viewer)
+        leave_brush_box_out(self._viewer)
         let_suffix_choose(self._viewer.layers)
         self._session = Session.of(self._viewer)
         self._session.part(Undoing)  # binds its keys

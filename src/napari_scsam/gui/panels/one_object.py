@@ -22,6 +22,7 @@ from superqt.utils import signals_blocked
 from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.widgets import (
     button,
+    click_once,
     fill_row,
     note_label,
     offer,
@@ -70,6 +71,7 @@ class PromptPanel(Page):
         super().__init__("Object")
         self._key = key
         self.start = button("", START_TIP, self.toggled_by_user)
+        click_once(self.start)
         self._make_mark_buttons(side_key)
         self._make_object_fields(propagate_key)
         self.ends = [self._end_button() for _ in range(2)]

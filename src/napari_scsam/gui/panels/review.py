@@ -12,7 +12,7 @@ from napari_scsam.gui.panels.parts.class_counts import ClassCountsTable
 from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.reviewed_for import ReviewedFor, describe_classes
-from napari_scsam.gui.panels.parts.widgets import button, fill_row, note_label
+from napari_scsam.gui.panels.parts.widgets import button, click_once, fill_row, note_label
 from napari_scsam.gui.words import count_of, group_digits
 from napari_scsam.project.review import SliceReview
 
@@ -54,6 +54,7 @@ class ReviewPanel(Page):
         )
         self.table = ClassCountsTable()
         self.note = note_label()
+        click_once(self.mark)
         row = QHBoxLayout()
         row.addWidget(self.mark, 2)
         row.addWidget(self.rectangle, 1)

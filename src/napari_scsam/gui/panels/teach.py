@@ -23,6 +23,7 @@ from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.widgets import (
     SWATCH,
     button,
+    click_once,
     fill_row,
     note_label,
     offer,
@@ -84,6 +85,7 @@ class TeachPanel(Page):
         self.name.returnPressed.connect(self._choose)
         self.name.textChanged.connect(self._show_start)
         self.start = button("", START_TIP, self._toggle, checkable=True)
+        click_once(self.start)
         # As wide as the tab, however long the name of the class is.
         self.start.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.help = note_label(HELP)

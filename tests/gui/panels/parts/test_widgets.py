@@ -5,9 +5,16 @@ import html
 import pytest
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QColor, QHelpEvent
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QToolTip
 
-from napari_scsam.gui.panels.parts.widgets import SWATCH, Dropdown, swatch
+from napari_scsam.gui.panels.parts.widgets import (
+    SWATCH,
+    Dropdown,
+    button,
+    click_once,
+    swatch,
+)
 
 pytestmark = pytest.mark.gui
 
@@ -55,6 +62,17 @@ def test_a_name_that_is_cut_short_is_in_the_tooltip_and_in_full_in_the_list(qtbo
     box.hidePopup()
     tip = box.itemData(0, Qt.ItemDataRole.ToolTipRole)
     assert html.escape(long) in tip
+
+
+def test_a_double_click_on_what_toggles_is_one_click(qtbot):
+    clicked = []
+    made = button("Mark", "", lambda: clicked.append(1))
+    qtbot.addWidget(made)
+    click_once(made)
+    for _ in range(2):
+        QTest.mouseClick(made, Qt.MouseButton.LeftButton)
+        QTest.mouseDClick(made, Qt.MouseButton.LeftButton)
+    assert len(clicked) == 2
 
 
 def test_swatch_shows_its_colours_side_by_side(qapp):

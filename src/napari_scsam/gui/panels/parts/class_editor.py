@@ -22,7 +22,14 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.gui.panels.parts.widgets import button, fill_row, item_tip, note_label, swatch
+from napari_scsam.gui.panels.parts.widgets import (
+    button,
+    fill_row,
+    item_tip,
+    note_label,
+    plain_tip,
+    swatch,
+)
 from napari_scsam.gui.words import as_sentence, count_of
 
 SIZE = (560, 340)
@@ -151,6 +158,8 @@ class ClassEditor(QDialog):
         self.name.setText(spec.name)
         self.description.setText(spec.description)
         self.description.setCursorPosition(0)  # a long text is shown from its beginning
+        for field in (self.name, self.description):
+            field.setToolTip(plain_tip(field.text()))
         self.colour.setIcon(swatch(spec.colour))
         self.colour.setText(spec.colour)
         text = ""

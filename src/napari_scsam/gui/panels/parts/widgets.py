@@ -100,6 +100,20 @@ def fill_row(row: QLayout, *widgets: QWidget) -> None:
         row.addWidget(widget)
 
 
+class SingleClicks(QObject):
+    """Takes a double click for one click, where the second would undo the first."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802, ARG002  # Qt's
+        """Drop the second press of a double click."""
+        return event.type() == QEvent.Type.MouseButtonDblClick
+
+
+def click_once(*widgets: QWidget) -> None:
+    """Take a double click on these widgets for one click."""
+    for widget in widgets:
+        widget.installEventFilter(SingleClicks(widget))
+
+
 class LettersPass(QObject):
     """Passes letters typed over a list on to napari; text fields keep theirs (`field_keys`)."""
 
