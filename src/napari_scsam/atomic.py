@@ -45,7 +45,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Parameters
     ----------
     path
-        The file to create or replace. Its folder must exist.
+        The file to create or replace. Its folder must exist. A link to a file stays; the file that
+        it leads to is replaced.
 
     Raises
     ------
@@ -56,6 +57,8 @@ def replacing(path: Path) -> Iterator[Path]:
     path = Path(path)
     if leads_nowhere(path):
         raise FileExistsError(errno.EEXIST, "a link to what is not there", str(path))
+    if path.is_symlink():
+        path = Path(os.path.realpath(path))
     draft = draft_path(path)
     remove_stale_drafts(path)
     with _errors_name(path, draft):

@@ -28,6 +28,14 @@ REMOTE_LIMIT_VARIABLE = "NAPARI_SCSAM_REMOTE_GB"
 DEFAULT_REMOTE_GB = 10.0
 
 
+def place_of(path: str | os.PathLike[str]) -> str:
+    """Return a text that is the same for two paths to one file.
+
+    Names that differ in case only are one file on most disks of Windows and macOS.
+    """
+    return os.path.realpath(path).casefold()
+
+
 def weights_folder() -> Path:
     """Return the folder of the shipped checkpoints: in the wheel, or beside ``src`` in a clone."""
     package = Path(__file__).parent

@@ -27,6 +27,7 @@ from napari_scsam.cli.pretrain import add_pretrain
 from napari_scsam.cli.pseudo_label import add_pseudo_label
 from napari_scsam.cli.segment import add_segment
 from napari_scsam.cli.serve import add_serve
+from napari_scsam.cli.shared.one_writer import alone_at_outputs
 from napari_scsam.cli.shared.parts import Parser, note
 from napari_scsam.cli.shared.streams import (
     BROKEN_PIPE,
@@ -73,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_command(arguments: argparse.Namespace) -> int:
     """Run a command, print what was wrong in one line, and return the exit code."""
     try:
-        code: int | None = arguments.run(arguments)
+        with alone_at_outputs(arguments):
+            code: int | None = arguments.run(arguments)
         flush_output()
     except ModuleNotFoundError as error:
         if not is_missing_torch(error):

@@ -61,12 +61,14 @@ def check_out(out: Path, suffix: str, *, overwrite: bool) -> None:
     """
     from napari_scsam.checkpoints.export.own_exports import check_own_export
     from napari_scsam.io.contents import check_outside
+    from napari_scsam.volume.output import make_writable_folder
 
     if out.suffix.lower() != suffix:
         raise UserError(f"{out} does not end in {suffix}; give it that suffix")
     if out.is_dir():
         raise UserError(f"{out} is a folder; give the name of a file")
     check_outside(out)
+    check_own_export(out)
+    make_writable_folder(out)
     if out.exists() and not overwrite:
         raise UserError(f"{out} already exists; add --overwrite to replace it")
-    check_own_export(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -45,13 +46,15 @@ def run_import_results(arguments: argparse.Namespace) -> None:
     from napari_scsam.io.contents import check_outside
     from napari_scsam.volume.exchange.read import read_results
     from napari_scsam.volume.exchange.write import write_results
+    from napari_scsam.volume.output import make_writable_folder
 
     out: Path = arguments.out
     if out.suffix != ".zarr":
         raise UserError(f"{out} does not end in .zarr; give it that suffix")
-    if out.exists():
+    if os.path.lexists(out):
         raise UserError(f"{out} already exists; choose another name")
     check_outside(out)
+    make_writable_folder(out)
     table = parse_table(arguments.classes)
     results = read_results(arguments.result, table, arguments.divisor)
     classes = _classes_named([one.name for one in results])

@@ -26,6 +26,7 @@ def add_instances(commands: Any) -> None:
         run_instances,
         "Find the objects of each class in a volume of any size, and number them.",
     )
+    parser.set_defaults(locks_itself=True)
     add_labels(parser, "classes", "classes (default: all, each with its parts)")
     parser.add_argument(
         "-o",

@@ -30,6 +30,7 @@ def add_measure(commands: Any) -> None:
         run_measure,
         "Write a table of every object: volume, surface, shape, grey values, place.",
     )
+    parser.set_defaults(needs_folder=True)
     add_labels(parser, "classes, instances or objects", "the classes to measure (default: all)")
     parser.add_argument(
         "-o", "--out", required=True, type=Path, metavar="TABLE", help=".csv or .parquet"
@@ -79,9 +80,13 @@ def run_measure(arguments: argparse.Namespace) -> None:
     """Measure the objects of each class."""
     from napari_scsam.volume.measure.images import measured_names
     from napari_scsam.volume.measure.objects import measure_objects
+    from napari_scsam.volume.output import make_writable_folder
 
     check_mesh_folder(arguments)
     check_mesh_labels(arguments)
+    for path in (arguments.out, arguments.contacts, arguments.meshes):
+        if path is not None and path.absolute().parent.is_dir():
+            make_writable_folder(path)
     steps = measure_objects(
         arguments.labels,
         arguments.out,

@@ -69,10 +69,13 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     check_output(out, arguments.overwrite)
     check_no_slice(out, image.path)
     check_mask(mask, overwrite=arguments.overwrite)
+    is_new = not arguments.out.exists()
     make_writable_folder(out)
     note_unknown_size(image, predictor.model)
     labels, known = show(steps)
     if not known.any():
+        if is_new:
+            arguments.out.rmdir()
         raise UserError(
             f"{arguments.checkpoint} is certain of no voxel, so there is nothing to train on and "
             "nothing was written; try another checkpoint or other classes"

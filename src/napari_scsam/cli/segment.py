@@ -42,6 +42,7 @@ MANY_TILES = 20
 def add_segment(commands: Any) -> None:
     """Describe ``scsam segment``."""
     parser = command(commands, "segment", run_segment, "Label the organelles of a volume.")
+    parser.set_defaults(locks_itself=True)
     parser.add_argument(
         "image",
         metavar="IN",

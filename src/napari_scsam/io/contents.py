@@ -51,6 +51,32 @@ def what_is(path: Path) -> Contents:
     return Contents.FOREIGN
 
 
+def check_no_link(out: Path) -> None:
+    """Check that an output that is written as a whole folder is no link to a folder.
+
+    A folder takes the place of another one in a step; that of a link it cannot take.
+
+    Raises
+    ------
+    UserError
+        When it is one.
+    """
+    if out.is_symlink() and out.is_dir():
+        raise UserError(f"{out} is a link to a folder; give the folder itself, or another name")
+
+
+def check_not_read_only(out: Path) -> None:
+    """Check that nobody protects what is at an output.
+
+    Raises
+    ------
+    UserError
+        When it is read-only.
+    """
+    if out.exists() and not os.access(out, os.W_OK):
+        raise UserError(f"{out} is read-only; make it writable, or give another name")
+
+
 def is_ours(folder: Path) -> bool:
     """Whether a folder is a zarr group that this package created."""
     return _scsam_attribute(folder) is not None

@@ -15,6 +15,7 @@ from napari_scsam.io.formats.slice_names import sorted_by_number
 from napari_scsam.io.label_files.kinds import LABEL_FILE_KINDS
 from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.volumes import READERS
+from napari_scsam.paths import place_of
 
 SUFFIX = ".tif"
 """Of the labels of an image."""
@@ -93,11 +94,13 @@ class ImageBatch:
         """
         _check_folder(self.folder)
         targets: dict[Path, Path] = {}
+        places: dict[str, Path] = {}
         for image in self.images:
             target = self.labels_of(image)
-            if target in targets:
+            earlier = places.setdefault(place_of(target), image)
+            if earlier is not image:
                 raise UserError(
-                    f"{targets[target]} and {image} would both be written to {target}; "
+                    f"{earlier} and {image} would both be written to {target}; "
                     "segment them into two folders"
                 )
             if os.path.realpath(target) == os.path.realpath(image):

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from napari_scsam.config import UserError
 from napari_scsam.errors import TakenError
-from napari_scsam.io.contents import Contents, check_outside, what_is
+from napari_scsam.io.contents import (
+    Contents,
+    check_no_link,
+    check_not_read_only,
+    check_outside,
+    what_is,
+)
 from napari_scsam.io.formats.slices import SLICE_SUFFIXES
 from napari_scsam.io.label_files.kinds import is_label_file
 from napari_scsam.volume.writing.run_labels import find_stopped, finished_run
@@ -56,6 +62,8 @@ def check_output(out: Path, overwrite: bool, resume: bool = False) -> None:
         raise TakenError(
             f"{out} holds a stopped run; add --resume to continue it, or --overwrite to start again"
         )
+    if found is not Contents.LABELS or out.suffix.lower() != ".zarr":
+        check_no_link(out)
     continued = resume and (stopped or finished_run(out) is not None)
     if found is Contents.LABELS and not (continued or overwrite or stopped):
         raise TakenError(
@@ -89,9 +97,10 @@ def make_writable_folder(out: Path) -> None:
     Raises
     ------
     UserError
-        When they cannot, or the folder belongs to an image.
+        When they cannot, the folder belongs to an image, or what is at `out` is read-only.
     """
     check_outside(out)
+    check_not_read_only(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out.parent):

@@ -23,7 +23,7 @@ def check_checkpoint_path(path: Path, *, overwrite: bool) -> None:
 
     if path.suffix != CHECKPOINT_SUFFIX:
         raise UserError(f"{path} is not a checkpoint's name; let it end in {CHECKPOINT_SUFFIX}")
+    check_replaceable(path)
     if path.exists() and not overwrite:
         raise UserError(f"{path} already exists; add --overwrite to replace it")
-    check_replaceable(path)
     make_writable_folder(path)

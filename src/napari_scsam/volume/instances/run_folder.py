@@ -17,7 +17,7 @@ import zarr
 from napari_scsam.atomic import exchange_folders, finish_replacing, sync
 from napari_scsam.config import UserError
 from napari_scsam.drafts import DRAFT_MARK
-from napari_scsam.io.contents import Contents, what_is
+from napari_scsam.io.contents import Contents, check_no_link, check_not_read_only, what_is
 from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files, list_files
 from napari_scsam.io.read_errors import READ_ERRORS
 from napari_scsam.io.zarr_access import is_zarr
@@ -129,6 +129,9 @@ def check_instances_output(run: InstanceFolder, *, resume: bool, overwrite: bool
             f"{out} holds a stopped run; add --resume to continue it, or --overwrite to start again"
         )
     found = what_is(out)
+    if not resume:
+        check_no_link(out)
+        check_not_read_only(out)
     if found is Contents.NOTHING:
         return
     if found is Contents.PROJECT:

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from napari_scsam.allocator import share_freed_memory
 from napari_scsam.config import UserError
 from napari_scsam.io.volumes import Volume
+from napari_scsam.paths import place_of
 from napari_scsam.steps import Steps
 from napari_scsam.volume.blocks import MOST_BLOCK_VOXELS, plan_blocks
 from napari_scsam.volume.instances.request import LabelsLike
@@ -111,6 +113,7 @@ def measure_objects(
     UserError
         When labels or image cannot be read, do not fit each other, or a table cannot be written.
     """
+    share_freed_memory()
     places = TablePaths.of(out, contacts)
     near = near_distance(distance, asked=contacts is not None)
     if smallest is not None and smallest < 1:
@@ -161,7 +164,7 @@ class TablePaths:
             if path is not None:
                 check_table_path(path)
                 check_not_foreign(path)
-        places = [os.path.realpath(path) for path in paths if path is not None]
+        places = [place_of(path) for path in paths if path is not None]
         if len(set(places)) < len(places):
             raise UserError(f"both tables would be {paths[0]}; give the contacts another name")
         return cls(*paths)

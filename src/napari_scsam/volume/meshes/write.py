@@ -16,7 +16,7 @@ from napari_scsam.atomic import replacing_folder
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.drafts import DRAFT_MARK
 from napari_scsam.errors import PartlyDoneError
-from napari_scsam.io.contents import check_outside
+from napari_scsam.io.contents import check_no_link, check_outside
 from napari_scsam.io.own_files import foreign_files
 from napari_scsam.io.volumes import Volume
 from napari_scsam.json_files import write_json
@@ -291,6 +291,7 @@ def check_meshes_replaceable(folder: Path, *, overwrite: bool = False) -> None:
         When something is there that is not to be replaced, or it is inside an image.
     """
     check_outside(folder)
+    check_no_link(folder)
     if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder.is_dir() and _is_ours(folder)):
