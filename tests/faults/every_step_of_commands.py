@@ -17,6 +17,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -165,10 +166,21 @@ def pretrain(folder: Path, again: bool) -> None:
         scsam(folder, *words, "--device", "cpu")
 
 
+def prepare_certain(folder: Path) -> None:
+    """Write the same, and a checkpoint that is certain of background everywhere."""
+    prepare(folder)
+    model = deepcopy(make_model())
+    model.thresholds.fill_(9.0)
+    save_checkpoint(
+        folder / "certain.safetensors", model, summary="Certain.", licence="MIT", training={}
+    )
+
+
 def pseudo_label(folder: Path, again: bool) -> None:
     """Label where it is certain."""
     more = ["--overwrite"] if again else []
-    scsam(folder, "pseudo-label", "@em.zarr", "-o", "@pseudo", *MODEL, *more)
+    model = ("--checkpoint", "@certain.safetensors", "--device", "cpu")
+    scsam(folder, "pseudo-label", "@em.zarr", "-o", "@pseudo", *model, *more)
 
 
 def prepare_network(folder: Path) -> None:
@@ -307,7 +319,10 @@ COMMANDS = {
         prepare, pretrain, inputs_are_whole, lambda f: (f / "mae.safetensors").stat().st_size
     ),
     "pseudo-label": Command(
-        prepare, pseudo_label, inputs_are_whole, content("pseudo/labels.tif", "pseudo/reviewed.tif")
+        prepare_certain,
+        pseudo_label,
+        inputs_are_whole,
+        content("pseudo/labels.tif", "pseudo/reviewed.tif"),
     ),
 }
 
