@@ -43,7 +43,7 @@ from blob_predictor import BlobPredictor
 from desk import ALT, CTRL, LEFT, NONE, SHIFT, Desk
 from discs import DISCS
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
@@ -324,6 +324,8 @@ class Monkey:
         self.desk.finish()
         self.desk.rest(0.02)
         self.desk.finish()
+        # Qt deletes widgets when its own loop is entered, which a script never does.
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         after = self.labels()
         names = [gesture.name for gesture in gestures]
         changed = set(np.flatnonzero((before != after).any(axis=(1, 2))).tolist())
