@@ -161,25 +161,19 @@ def peak_bytes() -> int:
 def ours(labels: Path, image: Path | None = None) -> int:
     """Measure with `measure_objects`."""
     from napari_scsam import measure_objects
-    from napari_scsam.io.volumes import as_volume
     from napari_scsam.steps import drive
 
-    volume = as_volume(zarr.open_array(labels, mode="r"), SIZE_NM)
-    grey = None
-    if image is not None:
-        grey = as_volume(zarr.open_array(image, mode="r"))
-    return len(drive(measure_objects(volume, image=grey)))
+    return len(drive(measure_objects(labels, image=image, instances=True, voxel_size=SIZE_NM)))
 
 
 def contacts(labels: Path) -> int:
     """Measure with `measure_objects`, and find all contacts of at most 30 nm."""
     from napari_scsam import measure_objects
-    from napari_scsam.io.volumes import as_volume
     from napari_scsam.steps import drive
 
-    volume = as_volume(zarr.open_array(labels, mode="r"), SIZE_NM)
     table = labels.with_suffix(".csv")
-    return len(drive(measure_objects(volume, contacts=table)))
+    measured = measure_objects(labels, contacts=table, instances=True, voxel_size=SIZE_NM)
+    return len(drive(measured))
 
 
 def scikit_image(labels: Path, image: Path | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -17,6 +18,7 @@ from napari.layers import Image
 
 from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
+from napari_scsam.gui.jobs.worker import Worker
 from napari_scsam.gui.layers.class_table import classes_of
 from napari_scsam.gui.layers.locks import lock, protect_locked
 from napari_scsam.gui.project.strokes import StrokeStore
@@ -44,9 +46,9 @@ def info(info, classes):
 def begin(fake_engine, predictor, info):
     """Open a viewer without a window, where everything happens at once."""
 
-    def start(image=None):
+    def start(image=None, make_worker=AtOnce):
         viewer = ViewerModel()
-        session = Session(viewer, fake_engine, AtOnce)
+        session = Session(viewer, fake_engine, make_worker)
         fake_engine.predictor = predictor
         one = SimpleNamespace(viewer=viewer, session=session, said=[], predictor=predictor)
         one.teaching = session.part(Teaching)
@@ -474,6 +476,34 @@ def test_every_verb_while_every_other_runs(one, first, second):
         assert "granule" not in [*names(one), *one.store.names()]
     acts["paint"]()
     check(one)
+
+
+@pytest.mark.parametrize("first", VERBS)
+def test_every_verb_while_every_other_runs_on_the_thread(begin, wait, qtbot, first):
+    one = begin(make_worker=Worker)
+    worker = one.session.jobs.worker
+    learn = one.predictor.teach
+
+    def slowly(*strokes, **options):
+        time.sleep(0.03)
+        return learn(*strokes, **options)
+
+    def finish() -> None:
+        wait(lambda: not (worker._small or any(not r.idle for r in worker._open)))
+
+    one.predictor.teach = slowly
+    acts = verbs(one)
+    for second in VERBS:
+        acts["paint"]()
+        qtbot.wait(15)
+        acts[first]()
+        qtbot.wait(15)
+        acts[second]()
+        finish()
+        check(one)
+        if second == "forget":
+            assert "granule" not in names(one), first
+    worker.stop()
 
 
 def test_the_labels_are_selected_when_the_brush_is_put_away(one):

@@ -10,8 +10,11 @@ from at_once import AtOnce
 from napari.components import ViewerModel
 from napari.layers import Labels
 
+from napari_scsam.config import ClassSpec
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.jobs.many_slices import RunDone
+from napari_scsam.gui.layers.class_table import classes_of
+from napari_scsam.gui.project.label_table import LabelTable
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.gui.tools.undo_run import UndoingRun
@@ -65,6 +68,20 @@ def test_pixels_of_before_that_were_overwritten_come_back(one):
     before = run(one)
     one.undoing.undo()
     np.testing.assert_array_equal(one.labels.data, before)
+
+
+def test_a_class_that_was_removed_comes_back_with_its_pixels(one):
+    table = one.session.part(LabelTable)
+    own = ClassSpec(9, "granule")
+    table.change(own)
+    one.labels.data[1, :4, :4] = 9
+    one.session.choices.set_replace_edits(True)
+    run(one)
+    table.remove(own)
+    assert own not in classes_of(one.labels)
+    one.undoing.undo()
+    assert (one.labels.data == 9).any()
+    assert own in classes_of(one.labels)
 
 
 def test_later_edits_and_protected_pixels_stay(one):

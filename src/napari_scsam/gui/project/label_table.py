@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
     from napari_scsam.config import ClassSpec
+    from napari_scsam.gui.layers.plane import Plane
+    from napari_scsam.gui.layers.write_prediction import OrganelleLabels
     from napari_scsam.gui.session import Session
 
 
@@ -29,6 +31,7 @@ class LabelTable:
         self._removed: dict[int, ClassSpec] = {}
         """Classes that were removed in this window: undo may bring their pixels back."""
         session.outputs.used.connect(self._on_used)
+        session.outputs.wrote.connect(self._on_wrote)
         self._choices.image_changed.connect(self._on_image)
 
     @property
@@ -70,8 +73,19 @@ class LabelTable:
             return
         for spec in list(self._removed.values()):
             if holds(layer, spec.id):
-                del self._removed[spec.id]
-                self.change(spec)
+                self._return(spec)
+
+    def _on_wrote(self, output: OrganelleLabels, plane: Plane, _ids: tuple[int, ...]) -> None:
+        """Add removed classes again to whose pixels a write gave way, such as after unlearning."""
+        if output.layer is not self._session.labels:
+            return
+        for spec in list(self._removed.values()):
+            if (plane.read(output.layer.data) == spec.id).any():
+                self._return(spec)
+
+    def _return(self, spec: ClassSpec) -> None:
+        del self._removed[spec.id]
+        self.change(spec)
 
     def _remove_steps(self, spec: ClassSpec) -> Generator[None, None, None]:
         layer = self._session.labels

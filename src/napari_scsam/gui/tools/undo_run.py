@@ -11,6 +11,7 @@ from psygnal import Signal
 
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.run_record import RunRecord
+from napari_scsam.gui.project.label_table import LabelTable
 from napari_scsam.gui.tools.write_labels import LabelsWriter
 from napari_scsam.gui.words import count_of
 
@@ -131,5 +132,6 @@ class UndoingRun:
             return kept
 
         yield from record.take_back_steps(protect)
+        self._session.part(LabelTable).bring_back(layer)
         slices = count_of(len(record), "slice")
         self._session.status.emit(f"The run on {slices} was taken back; later edits stay.")
