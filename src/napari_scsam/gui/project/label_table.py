@@ -77,10 +77,11 @@ class LabelTable:
 
     def _on_wrote(self, output: OrganelleLabels, plane: Plane, _ids: tuple[int, ...]) -> None:
         """Add removed classes again to whose pixels a write gave way, such as after unlearning."""
-        if output.layer is not self._session.labels:
+        layer = self._session.labels
+        if layer is None or output.layer is not layer:
             return
         for spec in list(self._removed.values()):
-            if (plane.read(output.layer.data) == spec.id).any():
+            if (plane.read(layer.data) == spec.id).any():
                 self._return(spec)
 
     def _return(self, spec: ClassSpec) -> None:
