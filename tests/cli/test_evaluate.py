@@ -44,6 +44,8 @@ def test_several_values_may_be_one_class() -> None:
     assert parse_map([], CLASSES) is None
     with pytest.raises(UserError, match="no class is called 'golgi'"):
         parse_map(["1=golgi"], CLASSES)
+    with pytest.raises(UserError, match="names the label value 1 twice"):
+        parse_map(["1=vesicle", "1=mitochondrion"], CLASSES)
 
 
 def scored(monkeypatch: pytest.MonkeyPatch, result: Any) -> dict[str, Any]:

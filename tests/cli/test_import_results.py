@@ -125,6 +125,15 @@ def test_a_class_that_is_not_there_is_named(
     assert "has no class 'golgi'; it has er, mito" in capsys.readouterr().err
 
 
+def test_a_damaged_zarr_is_named(
+    committed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (committed / "committed_objects" / ".zarray").write_text("{", encoding="utf-8")
+    words = ["import", str(committed), "--classes", "er", "-o", str(tmp_path / "out.zarr")]
+    assert main(words) == 2
+    assert "commit.zarr cannot be opened: it is damaged" in capsys.readouterr().err
+
+
 def test_an_import_that_is_killed_leaves_no_part_of_the_labels(
     predicted: Path, tmp_path: Path
 ) -> None:

@@ -125,6 +125,8 @@ def test_a_socket_listens_on_its_host_alone():
 def test_a_host_that_is_not_of_this_computer_is_a_sentence():
     with pytest.raises(UserError, match=r"port 0 of 192\.0\.2\.1 cannot be used"):
         open_socket(Listening(host="192.0.2.1", port=0))
+    with pytest.raises(UserError, match=r"port 65536 of .* numbers up to 65535"):
+        open_socket(Listening(port=65536))
 
 
 def test_a_server_reads_no_more_than_a_frame_and_says_nothing_of_itself():

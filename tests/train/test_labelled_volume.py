@@ -16,6 +16,7 @@ from napari_scsam.model import ScSAMConfig
 from napari_scsam.train.labelled_volume import (
     UNKNOWN,
     LabelledVolume,
+    check_not_image,
     class_groups,
     is_reviewed,
     labelled_rows,
@@ -217,3 +218,10 @@ def test_objects_may_be_known_to_be_none_of_some_classes(
     inside = arrays["labels"] > 0
     assert (none.classes[inside] == 0).all()
     assert (none.classes[~inside] == UNKNOWN).all()
+
+
+def test_an_image_is_not_its_own_labels(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "em.tif", np.zeros((2, 8, 8), np.uint8))
+    source = LabelledSource(image=tmp_path / "em.tif", labels=tmp_path / "em.tif")
+    with pytest.raises(UserError, match=r"em\.tif is the image itself"):
+        check_not_image(source)

@@ -5,19 +5,23 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from file_steps import play
 from PIL import Image
 
 import napari_scsam
 from napari_scsam.train import run_folder as module
 from napari_scsam.train.run_folder import (
     TrainingFolder,
+    check_run_folder,
     file_fingerprint,
     fingerprints,
     git_revision,
@@ -81,6 +85,13 @@ def test_the_record_is_there_before_the_first_step(tmp_path: Path) -> None:
     assert (start["torch"], start["napari_scsam"]) == (torch.__version__, napari_scsam.__version__)
     assert {"time", "git", "timm", "numpy", "python"} <= set(start)
     assert str(tmp_path) not in json.dumps(content)
+
+
+def test_a_run_killed_while_it_starts_leaves_a_folder_of_its_own(tmp_path: Path) -> None:
+    for step in range(1, 6):
+        play(partial(begin, tmp_path), tmp_path, step)
+        check_run_folder(tmp_path / "my.v2.safetensors")
+        shutil.rmtree(tmp_path / "my.v2.run", ignore_errors=True)
 
 
 @pytest.mark.parametrize(("able", "name"), [(True, "bfloat16"), (False, "float32")])

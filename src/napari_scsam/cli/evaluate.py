@@ -144,5 +144,7 @@ def parse_map(pairs: Iterable[str], classes: Sequence[ClassSpec]) -> dict[int, C
                 f"--map {pair} is not a pair; "
                 "write a label value, '=' and a class name, e.g. 1=mitochondrion"
             )
+        if int(theirs) in mapping:
+            raise UserError(f"--map names the label value {theirs} twice; give it one class")
         mapping[int(theirs)] = select_classes(classes, [ours])[0]
     return mapping or None

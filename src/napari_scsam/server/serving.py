@@ -103,10 +103,11 @@ def open_socket(listening: Listening) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((listening.host, listening.port))
         sock.listen(WAITING)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         sock.close()
+        why = getattr(error, "strerror", "ports are numbers up to 65535")
         raise UserError(
-            f"port {listening.port} of {listening.host} cannot be used ({error.strerror}); "
+            f"port {listening.port} of {listening.host} cannot be used ({why}); "
             "choose another one with --port"
         ) from error
     return sock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,10 +36,12 @@ class LabelledVolume:
     Raises
     ------
     UserError
-        When image, labels and mask differ in shape, or no slice is left to train on.
+        When image, labels and mask differ in shape, or no slice is left to train on. Also when
+        the image is named as its own labels.
     """
 
     def __init__(self, source: LabelledSource, recipe: Recipe, axis: Axis = "z") -> None:
+        check_not_image(source)
         image = turned(open_grey_volume(source.image, source.voxel_size), axis)
         labels = turned(open_labels(source.labels), axis)
         check_reviews(source)
@@ -81,6 +84,18 @@ class LabelledVolume:
             np.where(unknown, numbers.dtype.type(0), numbers) for numbers in self.objects
         ]
         self.anywhere = thinned(np.argwhere(~unknown))
+
+
+def check_not_image(source: LabelledSource) -> None:
+    """Check that the grey values of an image are not taken for its labels.
+
+    Raises
+    ------
+    UserError
+        When both are one file.
+    """
+    if os.path.realpath(source.labels) == os.path.realpath(source.image):
+        raise UserError(f"{source.labels} is the image itself; name its labels in the recipe")
 
 
 def check_reviews(source: LabelledSource) -> None:

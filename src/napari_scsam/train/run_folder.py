@@ -100,8 +100,8 @@ class TrainingFolder:
             starts = read_starts(self.path / "run.json")
         starts.append({"step": first, **environment(device), "files": fingerprints(files)})
         self.record = {"settings": dict(settings), "starts": starts}
+        self.write_record(first, self.before)  # before all else: it says whose folder this is
         replace_file(self.path / "curves.csv", csv_of(self.rows).encode())
-        self.write_record(first, self.before)
 
     def add(self, step: TrainStep, optimiser: Optimizer) -> None:
         """Append a step to the curves, with its learning rates."""

@@ -46,7 +46,7 @@ def write_demo(folder: Path) -> Steps[Demo]:
     UserError
         When the folder holds labels that are not those of a demonstration, or is in an image.
     """
-    check_outside(folder)
+    check_outside(folder / "labels.zarr")
     folder.mkdir(parents=True, exist_ok=True)
     labels = folder / "labels.zarr"
     picture = folder / "labels.png"

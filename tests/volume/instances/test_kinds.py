@@ -32,7 +32,14 @@ def test_a_mask_holds_all_values_of_a_kind():
 
 @pytest.mark.parametrize(
     ("name", "folder"),
-    [("ER/golgi", "ER_golgi"), ("..", "_"), (".hidden", "_hidden"), ("__a", "_a"), ("µ m", "µ m")],
+    [
+        ("ER/golgi", "ER_golgi"),
+        ("..", "_"),
+        (".hidden", "_hidden"),
+        ("__a", "_a"),
+        ("µ m", "µ m"),
+        ("zarr.json", "_zarr.json"),
+    ],
 )
 def test_a_folder_has_a_name_that_every_system_takes(name, folder):
     assert ObjectKind(name, (1,)).folder == folder

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
+from napari_scsam.io.read_errors import explaining
 from napari_scsam.io.volumes import Volume, open_labels
 from napari_scsam.io.zarr_access import is_zarr
 
@@ -93,10 +94,11 @@ def _arrays(path: str) -> list[str]:
     folder = Path(path)
     if not (folder.is_dir() and is_zarr(folder)):
         return []
-    node = zarr.open(folder, mode="r")
-    if not isinstance(node, zarr.Group):
-        return []
-    return sorted(node.array_keys())
+    with explaining(folder):
+        node = zarr.open(folder, mode="r")
+        if not isinstance(node, zarr.Group):
+            return []
+        return sorted(node.array_keys())
 
 
 def _inside(path: str, panoptic: Sequence[str]) -> str:

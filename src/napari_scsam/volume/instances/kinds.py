@@ -15,6 +15,10 @@ NO_CLASS_NAME = "object"
 """What an object without a class is called."""
 
 
+RESERVED = frozenset(("zarr.json", "meshes.json", "con", "prn", "aux", "nul"))
+"""Names beside these folders of files with another meaning, and of devices of Windows."""
+
+
 @dataclass(frozen=True)
 class ObjectKind:
     """Objects of one class, which get one image of instances."""
@@ -29,6 +33,8 @@ class ObjectKind:
     def folder(self) -> str:
         """Name of its label image, which is a folder: without what no folder's name may hold."""
         name = "".join("_" if letter in '/\\:*?"<>|' else letter for letter in self.name.strip())
+        if name.casefold() in RESERVED:
+            return f"_{name}"
         if name.startswith((".", "__")):
             return f"_{name.lstrip('._')}"
         return name
