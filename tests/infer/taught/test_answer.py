@@ -39,7 +39,7 @@ class Fixed(StrokeClassifier):
 
 def fixed(shift: float) -> Fixed:
     """Create a fit that reads no classifiers."""
-    return Fixed(None, None, np.zeros(0, np.float32), 0.0, shift)  # type: ignore[arg-type]
+    return Fixed(None, None, np.zeros(0, np.float32), 0.0, shift=shift)  # type: ignore[arg-type]
 
 
 def test_a_round_never_changes_more_than_it_may() -> None:

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
+from napari_scsam.infer.taught import classifier
 from napari_scsam.infer.taught.classifier import (
     CERTAIN,
     LEAST,
+    excess,
     fit_classifier,
     weigh_forest,
 )
@@ -101,7 +104,7 @@ def test_one_stroke_on_either_side_is_enough() -> None:
 
 
 def test_logits_are_0_at_the_least_probability() -> None:
-    fit = replace(fit_classifier(lesson_of("detail")), influence=0.0)
+    fit = replace(fit_classifier(lesson_of("detail")), influence=0.0, offset=0.0)
     linear = np.array([np.log(LEAST / (1 - LEAST)), 50, -50], np.float32)
     mixed = fit.mixed(linear, np.zeros((3, 20), np.float32))
     assert mixed[0] == pytest.approx(0, abs=1e-5)
@@ -132,3 +135,37 @@ def test_scikit_learn_is_imported_for_the_first_lesson_only() -> None:
     code = "import sys, napari_scsam.infer.predictor; print('sklearn' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
+
+
+def graded(seed: int) -> SliceFeatures:
+    """Create noise in which the class fades into what is round it."""
+    shown = features("nothing", seed)
+    fine = shown.fine.copy()
+    fine[:20] += 2 * ndimage.gaussian_filter(CLASS.astype(np.float32), 4)
+    return SliceFeatures(fine, shown.fused)
+
+
+def area(shown: SliceFeatures, strokes: list[Stroke]) -> int:
+    """Count the cells that strokes find on the slice that they were drawn on."""
+    fit = fit_classifier(read_lesson(shown, strokes, (SIZE, SIZE)))
+    return int((fit.logits(shown) > 0).sum())
+
+
+@pytest.mark.parametrize("beside", [STROKES[3], line(46, 30, positive=False)], ids=["near", "far"])
+@pytest.mark.parametrize("on", [1, 3])
+def test_a_stroke_beside_a_class_hardly_enlarges_it(on: int, beside: Stroke) -> None:
+    shown = graded(seed=1)
+    alone = area(shown, STROKES[:on])
+    assert 0 < area(shown, [*STROKES[:on], beside]) < 1.3 * alone
+
+
+def test_what_is_marked_stays_found_however_much_is_taken_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(classifier, "LARGER", 0.0)
+    lesson = read_lesson(graded(seed=1), STROKES[:4], (SIZE, SIZE))
+    marked = lesson.values[lesson.positive]
+    fit = replace(fit_classifier(lesson), offset=0.0)
+    lower = replace(fit, offset=excess(fit, replace(lesson, context=marked)))
+    assert lower.offset > 0
+    assert (lower.at(marked.astype(np.float32)) > 0).mean() >= 0.5

@@ -169,6 +169,33 @@ def test_a_stroke_that_was_erased_counts_no_more(predictor: Predictor, square: n
     np.testing.assert_allclose(predictor.class_logits(["granule"]), first, atol=1e-4)
 
 
+def test_undoing_a_stroke_gives_back_the_answer_before(
+    predictor: Predictor, square: np.ndarray
+) -> None:
+    """Strokes come one by one, as in a window, and one beside the class is undone."""
+    predictor.set_image(square)
+    _, on, beside = teach(predictor, square)
+    answers = []
+    slip = strokes(square.shape, np.s_[20:44, 130:134])
+    for marks in (beside, beside | slip, beside):
+        predictor.teach("granule", on, marks, replace_earlier=True)
+        answers.append(predictor.class_logits(["granule"]))
+    assert not np.array_equal(answers[1], answers[0])
+    np.testing.assert_array_equal(answers[2], answers[0])
+
+
+def test_strokes_beside_a_class_may_come_first(predictor: Predictor, square: np.ndarray) -> None:
+    predictor.set_image(square)
+    _, on, beside = teach(predictor, square)
+    expected = predictor.class_logits(["granule"])
+    predictor.restore_taught([])
+    nothing = np.zeros_like(on)
+    with pytest.raises(UserError, match="no stroke marks"):
+        predictor.teach("granule", nothing, beside, replace_earlier=True)
+    predictor.teach("granule", on, beside, replace_earlier=True)
+    np.testing.assert_allclose(predictor.class_logits(["granule"]), expected, atol=1e-4)
+
+
 def test_a_known_class_is_sharpened_by_strokes(
     predictor: Predictor, square: np.ndarray, truth: np.ndarray
 ) -> None:

@@ -8,7 +8,7 @@ the better one has more to say.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,6 +70,12 @@ RELIABLE = 0.1
 SMOOTHING = 0.7
 """Width in cells of the Gaussian over the logits."""
 
+LARGER = 1.25
+"""What strokes on both sides may find, as a multiple of what those on the class find alone."""
+
+MARKED = 0.9
+"""Share of the median logit under strokes on the class that may be taken off; most stay found."""
+
 CellProbabilities = NDArray[np.float64]
 
 
@@ -84,6 +90,8 @@ class StrokeClassifier:
     """F of the regression on normalised features, and its intercept."""
     influence: float
     """Of the forest, 0 to 1; the regression has the rest."""
+    offset: float = 0.0
+    """What is taken off all logits; see `excess`."""
 
     def logits(self, features: SliceFeatures) -> Floats:
         """Compute smoothed logits of the fine cells: h×w, above 0 where the class is."""
@@ -115,7 +123,7 @@ class StrokeClassifier:
             trees = self.forest.predict_proba(scale.normal(filters))[:, 1]
             chance = self.influence * trees + (1 - self.influence) * chance
         certain = np.clip(chance, CERTAIN, 1 - CERTAIN)
-        return np.asarray(logit(certain) - logit(LEAST), np.float32)
+        return np.asarray(logit(certain) - logit(LEAST) - self.offset, np.float32)
 
 
 def fit_classifier(lesson: Lesson, *, sharpens: bool = False) -> StrokeClassifier:
@@ -134,7 +142,35 @@ def fit_classifier(lesson: Lesson, *, sharpens: bool = False) -> StrokeClassifie
     if forest is not None:
         influence = weigh_forest(lesson, scaling, sharpens=sharpens)
         influence = less_where_greedy(influence, forest, coefficients, lesson, scaling)
-    return StrokeClassifier(scaling, forest, coefficients, influence)
+    fit = StrokeClassifier(scaling, forest, coefficients, influence)
+    if sharpens or lesson.positive.all() or not len(lesson.context):
+        return fit
+    return replace(fit, offset=excess(fit, lesson))
+
+
+def excess(fit: StrokeClassifier, lesson: Lesson) -> float:
+    """Compute what must be taken off logits so that strokes beside a class do not enlarge it.
+
+    A stroke beside the class says nothing of how much there is of it, and the few that there are
+    lie on a few kinds of look-alikes. Cells of the context tell how much the strokes on the class
+    find by themselves. All strokes together find hardly more, as negatives can only take away.
+
+    Parameters
+    ----------
+    fit
+        To all strokes.
+    lesson
+        With strokes on both sides, and a context.
+    """
+    alone = fit_members(lesson.only(lesson.positive), fit.scaling)[1]
+    context = fit.scaling.normal(lesson.context.astype(np.float32))
+    allowed = int((expit(context @ alone[:-1] + alone[-1]) > LEAST).sum())
+    most = int(allowed * LARGER) + 1
+    found = np.sort(fit.at(lesson.context.astype(np.float32)))[::-1]
+    if len(found) <= most or found[most] <= 0:
+        return 0.0
+    marked = fit.at(lesson.values[lesson.positive].astype(np.float32))
+    return float(min(found[most], MARKED * max(0.0, np.median(marked))))
 
 
 def preload_scikit_learn() -> None:
