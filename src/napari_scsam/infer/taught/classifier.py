@@ -170,7 +170,7 @@ def excess(fit: StrokeClassifier, lesson: Lesson) -> float:
     if len(found) <= most or found[most] <= 0:
         return 0.0
     marked = fit.at(lesson.values[lesson.positive].astype(np.float32))
-    return float(min(found[most], MARKED * max(0.0, np.median(marked))))
+    return min(float(found[most]), MARKED * max(0.0, float(np.median(marked))))
 
 
 def preload_scikit_learn() -> None:
