@@ -134,6 +134,15 @@ def test_a_large_font_scrolls_tabs_and_cuts_nothing(one, qtbot):
             assert one.widget.tabs.pages[title].viewport().height() > 100, title
             assert cut_off(one.widget) == [], title
         one.widget.work.show_status("All is saved.")
+        train = one.widget.desk.train
+        train.show_phase(Phase.RUNNING, None, "")
+        for number in (1, 2):
+            train.show_message(STEP | {"step": number, "seconds": float(number)})
+        assert scrolled(one, REVIEW_AND_TRAIN, qtbot) == 0
+        appearance.theme = "light"
+        qtbot.wait(50)
+        assert cut_off(one.widget) == []
+        appearance.theme = "dark"
         columns = {"class": np.array(["vesicle"]), "id": np.ones(1), "voxels": np.ones(1)}
         one.widget.objects.show_columns(columns, np.ones(1, bool), "")
         one.widget.objects.plot.click()

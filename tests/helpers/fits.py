@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QAbstractButton, QLabel, QTableWidget, QWidget
+from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel, QTableWidget, QWidget
 from superqt import QElidingLabel
 
 
@@ -15,6 +15,8 @@ def cut_off(root: QWidget) -> list[str]:
 def _text(widget: QWidget) -> str:
     if isinstance(widget, QTableWidget):
         return "a column"
+    if isinstance(widget, QComboBox):
+        return widget.currentText()
     return widget.text()
 
 
@@ -27,10 +29,20 @@ def _is_cut(widget: QWidget) -> bool:
         return bool(widget.text()) and widget.width() < widget.sizeHint().width() - 1
     if isinstance(widget, QAbstractButton):
         text = widget.text().replace("&&", "&")
-        return widget.width() < widget.fontMetrics().horizontalAdvance(text)
+        letters = widget.fontMetrics()
+        is_low = bool(text) and widget.height() < letters.height() - 1
+        return is_low or widget.width() < letters.horizontalAdvance(text)
+    if isinstance(widget, QComboBox):
+        return _is_cut_unnoticed(widget)
     if isinstance(widget, QTableWidget):
         return any(_is_narrow(widget, column) for column in range(widget.columnCount()))
     return False
+
+
+def _is_cut_unnoticed(widget: QComboBox) -> bool:
+    """Whether the name chosen is cut short without a tooltip that holds it, as a `Dropdown` has."""
+    letters = widget.fontMetrics().horizontalAdvance(widget.currentText())
+    return letters > widget.width() and not hasattr(widget, "is_cut")
 
 
 def _is_narrow(table: QTableWidget, column: int) -> bool:

@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QImage, QPixmap, QResizeEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QImage, QPixmap, QResizeEvent, QShowEvent
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_scsam.gui.panels.parts.widgets import plain_tip
 
 HEIGHT = 112
 """Of each plot and of the tile, which stand side by side."""
 
-LEAST = 72
+LEAST = 66
 """Of these where the font is large and the window is small: the tab does not scroll for them."""
+
+LINES = 33
+"""Lines of text that the window must hold for the full height."""
 
 DRAW_EVERY = 0.25
 """Seconds of training between two drawings of the loss."""
@@ -62,6 +65,25 @@ class TrainingView(QWidget):
         column.setSpacing(2)
         column.addLayout(row)
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  # Qt's name
+        """Fit the height to the window."""
+        super().showEvent(event)
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
+        """Fit the height to another font."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self._fit()
+
+    def _fit(self) -> None:
+        """Take less height where the window holds few lines."""
+        lines = self.window().height() // self.tile.fontMetrics().height()
+        height = HEIGHT if lines >= LINES else LEAST
+        for part in (self.tile, self.loss, self.dice):
+            if part is not None:
+                part.setFixedHeight(height)
+
     @property
     def has_content(self) -> bool:
         """Whether anything was drawn."""
@@ -101,6 +123,7 @@ class TrainingView(QWidget):
         self.tile.show_pixmap(QPixmap.fromImage(image))
 
     def _draw(self) -> None:
+        self._fit()
         if self.loss is None:
             self.loss = self._make_plot("loss")
         elif self.dice is None:  # later, so that the window is not held up twice at once
@@ -130,8 +153,7 @@ class TrainingView(QWidget):
         import pyqtgraph
 
         plot = pyqtgraph.PlotWidget(background=None)
-        plot.setMinimumHeight(LEAST)
-        plot.setMaximumHeight(HEIGHT)
+        plot.setFixedHeight(self.tile.height())
         plot.setMinimumWidth(90)
         plot.setMouseEnabled(False, False)
         plot.setMenuEnabled(False)
@@ -148,15 +170,8 @@ class TrainingPicture(QLabel):
     def __init__(self) -> None:
         super().__init__()
         self._picture = QPixmap()
-        self.setFixedWidth(HEIGHT)
-        self.setMinimumHeight(LEAST)
-        self.setMaximumHeight(HEIGHT)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
+        self.setFixedSize(HEIGHT, HEIGHT)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-
-    def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
-        """Return its largest size, whatever it shows."""
-        return QSize(HEIGHT, HEIGHT)
 
     def show_pixmap(self, picture: QPixmap) -> None:
         """Show a picture."""
