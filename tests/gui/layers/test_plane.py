@@ -8,6 +8,7 @@ from napari.layers import Image
 from napari_scsam.config import UserError
 from napari_scsam.gui.layers.plane import (
     Plane,
+    fit_view,
     full_resolution,
     layer_voxel_size,
     plane_shown_of,
@@ -162,3 +163,18 @@ def test_a_volume_of_several_is_read_lazily():
     lazy = plane.volume(LazyArray(data, (None,) * 4, "cell"))
     assert isinstance(lazy, LazyArray)
     np.testing.assert_array_equal(lazy[...], data[1])
+
+
+def test_the_view_goes_to_a_layer_that_the_sliders_are_outside_of():
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((100, 8, 8)), scale=(5, 8, 8))
+    viewer.dims.set_point(0, 300)
+    near = viewer.add_image(np.zeros((80, 8, 8)), scale=(5, 8, 8))
+    fit_view(viewer, near)
+    assert viewer.dims.point[0] == 300, "it is seen where the slider stands"
+    small = viewer.add_image(np.zeros((3, 8, 8)))
+    fit_view(viewer, small)
+    assert shown_plane(viewer, small).position == 1
+    assert -0.5 <= viewer.dims.point[0] <= 2.5
+    flat = viewer.add_image(np.zeros((8, 8)))
+    fit_view(viewer, flat)

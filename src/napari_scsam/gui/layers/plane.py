@@ -306,10 +306,31 @@ def finest_step(layer: Layer) -> float:
 
 
 def fit_view(viewer: Viewer, layer: Layer) -> None:
-    """Fit the view to a layer, which may be much smaller than others; old napari cannot."""
+    """Show a slice of a layer, and fit the view to it; it may be much smaller than others.
+
+    Old napari cannot fit the view to one layer, and napari 0.9 not to one of fewer axes than the
+    others have: then all layers are fitted into the view.
+    """
+    _go_to(viewer, layer)
     fit = getattr(viewer, "fit_to_view", None)
-    if fit is not None and "layers" in signature(fit).parameters:
+    if fit is None or "layers" not in signature(fit).parameters:
+        return
+    if layer.ndim < viewer.dims.ndim:
+        viewer.reset_view()
+    else:
         fit(layers=[layer])
+
+
+def _go_to(viewer: Viewer, layer: Layer) -> None:
+    """Move the sliders to the middle of a layer where they stand outside of it."""
+    low, high = viewer.layers.get_extent([layer]).world
+    first = viewer.dims.ndim - len(low)
+    for axis in viewer.dims.not_displayed:
+        if axis < first:
+            continue
+        start, end = float(low[axis - first]), float(high[axis - first])
+        if not start <= viewer.dims.point[axis] <= end:
+            viewer.dims.set_point(axis, (start + end) / 2)
 
 
 def camera_of(viewer: Viewer) -> Any:
