@@ -2,8 +2,9 @@
 
 Run from the project's root: python benchmarks/volumes.py [PART ...] [--gigabytes 1 4] [--out FILE]
 
-Parts: reading, memory, workers, scheduler. Volumes are made of a synthetic cell, repeated
-and jittered, in a temporary folder. The network is the shipped one, unless SCSAM_TINY is set: then a
+Parts: reading, memory, workers, scheduler. Volumes are made of real EM where shared/data is
+beside the project, and of a synthetic cell elsewhere, repeated and jittered, in a temporary
+folder. The network is the shipped one, unless SCSAM_TINY is set: then a
 small one with random weights, which is enough for memory and for the scheduler.
 """
 
@@ -41,6 +42,7 @@ from napari_scsam.steps import drive
 from napari_scsam.volume.workers import run_tasks
 
 HERE = Path(__file__).parent
+REAL = HERE.resolve().parents[1] / "shared" / "data" / "hippocampus_stack" / "raw.tif"
 SIDE = 2048
 """Side of a slice of large volumes."""
 
@@ -57,13 +59,21 @@ TASKS = 800
 
 
 def slabs(gigabytes: float, seed: int = 0) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Yield slabs of 32 slices of a synthetic cell, repeated and jittered."""
-    cell = make_phantom((32, 256, 256), (5.0, 5.0, 5.0)).image
+    """Yield slabs of 32 slices, repeated and jittered."""
+    cell = small_block()
     random = np.random.default_rng(seed)
     tiled = np.tile(cell, (1, SIDE // 256, SIDE // 256))
     for first in range(0, depth_of(gigabytes), 32):
         noise = random.integers(0, 8, (1, SIDE, SIDE), dtype=np.uint8)
         yield first, (tiled // 2 + noise + random.integers(0, 20)).astype(np.uint8)
+
+
+def small_block() -> NDArray[np.uint8]:
+    """Return 32×256×256 voxels of real EM, or of a synthetic cell where there is none."""
+    if not REAL.is_file():
+        return make_phantom((32, 256, 256), (5.0, 5.0, 5.0)).image
+    stack: NDArray[np.uint8] = tifffile.imread(REAL)
+    return stack[:32, :256, :256]
 
 
 def depth_of(gigabytes: float) -> int:

