@@ -16,8 +16,16 @@ from pathlib import Path
 import numpy as np
 
 LINES = {"before": {"mitochondrion": 0.5}, "after": {"mitochondrion": 0.75}, "steps": 3}
-BETTER = {**LINES, "offered": True, "reason": "On regions it did not learn from, Dice rose by 0.250."}
-WORSE = {**LINES, "offered": False, "reason": "On regions it did not learn from, Dice changed by -0.100 only."}
+BETTER = {
+    **LINES,
+    "offered": True,
+    "reason": "On regions it did not learn from, Dice rose by 0.250.",
+}
+WORSE = {
+    **LINES,
+    "offered": False,
+    "reason": "On regions it did not learn from, Dice changed by -0.100 only.",
+}
 
 
 def say(**message: object) -> None:
