@@ -83,10 +83,13 @@ def test_a_mistake_is_found_before_anything_is_computed(
     image, strokes, _ = squares
     there = tmp_path / "there.safetensors"
     there.write_bytes(b"mine")
+    known = tmp_path / "known.safetensors"
+    known.write_bytes(Path(checkpoint).read_bytes())
     tifffile.imwrite(tmp_path / "flat.tif", np.ones((4, 4), np.uint8))
     (tmp_path / "grey.tif").write_bytes(image.read_bytes())
     mistakes = [
-        ((strokes, there), "add --overwrite to replace it"),
+        ((strokes, there), "is not a checkpoint of napari-scsam, so it is not replaced"),
+        ((strokes, known), "add --overwrite to replace it"),
         ((strokes, tmp_path / "a.pth"), "let it end in .safetensors"),
         ((tmp_path / "flat.tif", tmp_path / "a.safetensors"), "draw them on this image"),
         ((tmp_path / "grey.tif", tmp_path / "a.safetensors"), "use 1 on the class, 2 beside it"),
