@@ -28,7 +28,7 @@ REMOTE_LIMIT_VARIABLE = "NAPARI_SCSAM_REMOTE_GB"
 DEFAULT_REMOTE_GB = 10.0
 
 
-def place_of(path: str | os.PathLike[str]) -> str:
+def comparable_path(path: str | os.PathLike[str]) -> str:
     """Return a text that is the same for two paths to one file.
 
     Names that differ in case only are one file on most disks of Windows and macOS.

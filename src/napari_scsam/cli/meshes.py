@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_scsam.cli.labels import parse_table
 from napari_scsam.cli.shared.parts import show, workers_of
 from napari_scsam.errors import UserError
-from napari_scsam.paths import place_of
+from napari_scsam.paths import comparable_path
 
 FORMATS = ("ply", "obj", "glb", "precomputed")
 
@@ -57,7 +57,7 @@ def check_mesh_labels(arguments: argparse.Namespace) -> None:
     if arguments.meshes is None:
         return
     tables = [path for path in (arguments.out, arguments.contacts) if path is not None]
-    if place_of(arguments.meshes) in map(place_of, tables):
+    if comparable_path(arguments.meshes) in map(comparable_path, tables):
         raise UserError(f"{arguments.meshes} is a table; give the meshes a folder of their own")
     classes = parse_table(arguments.classes)
     found = find_label_images(arguments.labels, classes, instances=arguments.instances)

@@ -15,7 +15,7 @@ from napari_scsam.io.formats.slice_names import sorted_by_number
 from napari_scsam.io.label_files.kinds import LABEL_FILE_KINDS
 from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.volumes import READERS
-from napari_scsam.paths import place_of
+from napari_scsam.paths import comparable_path
 
 SUFFIX = ".tif"
 """Of the labels of an image."""
@@ -97,7 +97,7 @@ class ImageBatch:
         places: dict[str, Path] = {}
         for image in self.images:
             target = self.labels_of(image)
-            earlier = places.setdefault(place_of(target), image)
+            earlier = places.setdefault(comparable_path(target), image)
             if earlier is not image:
                 raise UserError(
                     f"{earlier} and {image} would both be written to {target}; "

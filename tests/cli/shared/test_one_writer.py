@@ -8,7 +8,7 @@ import pytest
 
 from napari_scsam import cli
 from napari_scsam.cli.shared.one_writer import outputs_of
-from napari_scsam.paths import place_of
+from napari_scsam.paths import comparable_path
 from napari_scsam.volume.writing.only_writer import lock_of, only_writer
 
 COMMANDS = {
@@ -56,7 +56,7 @@ def test_two_names_of_one_place_are_locked_once(tmp_path: Path) -> None:
     words = ["measure", "lab.tif", "-o", str(tmp_path / "T.csv")]
     both = parser.parse_args([*words, "--contacts", str(tmp_path / "t.csv")])
     assert len(outputs_of(both)) == 1
-    assert place_of(tmp_path / "T.csv") == place_of(tmp_path / "x" / ".." / "t.csv")
+    assert comparable_path(tmp_path / "T.csv") == comparable_path(tmp_path / "x" / ".." / "t.csv")
 
 
 def test_what_is_refused_or_locked_elsewhere_is_not_locked(tmp_path: Path) -> None:

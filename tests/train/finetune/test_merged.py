@@ -9,7 +9,7 @@ from napari_scsam.model import EncoderFeatures
 from napari_scsam.train.finetune.known_labels import KnownClass, group_rows
 from napari_scsam.train.finetune.loss import log_shares, step_losses
 from napari_scsam.train.finetune.merged import (
-    merge,
+    merge_logits,
     merged_table,
     relative_logits,
     replaced_logits,
@@ -46,7 +46,7 @@ def test_losses_and_their_gradients_are_those_of_the_whole_table(
         log_shares(full), log_shares(parent), targets, known, group_rows(known, CLASSES)
     )
     table = merged_table(known)
-    crops = crops_of(merge(parent, table.rows, CLASSES))
+    crops = crops_of(merge_logits(parent, table.rows, CLASSES))
     after = step_losses(
         log_shares(replaced_logits(crops, ours, learned, table.rows)),
         log_shares(relative_logits(crops)),
@@ -63,7 +63,7 @@ def test_losses_and_their_gradients_are_those_of_the_whole_table(
 
 def test_a_class_that_the_parent_lacks_is_merged_as_absent() -> None:
     parent = torch.zeros(1, 2, 4, 4)
-    merged = merge(parent, (2,), 3)
+    merged = merge_logits(parent, (2,), 3)
     torch.testing.assert_close(merged[:, 0], torch.full((1, 4, 4), 3.0).log())
     assert bool((merged[:, 1] < -10).all())
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from napari_scsam.errors import UserError
-from napari_scsam.paths import place_of
+from napari_scsam.paths import comparable_path
 
 OUTPUTS = ("out", "json", "contacts", "meshes", "onnx", "bioimageio")
 """Options that name what is written."""
@@ -40,7 +40,7 @@ def outputs_of(arguments: argparse.Namespace) -> list[Path]:
     makes = not getattr(arguments, "needs_folder", False)
     named = {name: getattr(arguments, name, None) for name in OUTPUTS}
     places = {
-        place_of(path): path
+        comparable_path(path): path
         for name, path in named.items()
         if isinstance(path, Path) and _may_be_written(path, may_lack_folder=makes and name == "out")
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 from napari_scsam.cli.shared.parts import Parser
 from napari_scsam.errors import UserError
 from napari_scsam.json_files import read_json_object
-from napari_scsam.paths import place_of
+from napari_scsam.paths import comparable_path
 
 LARGEST = 1 << 26
 """Bytes; a larger file is not a report."""
@@ -50,7 +50,7 @@ def check_report(arguments: argparse.Namespace, *kinds: AbstractSet[str]) -> Non
             f"{path} already exists and is not such a report; give the report another name"
         )
     out = getattr(arguments, "out", None)
-    if out is not None and place_of(path) == place_of(out):
+    if out is not None and comparable_path(path) == comparable_path(out):
         raise UserError(f"{path} is where the result goes; give the report another name")
     make_writable_folder(path)
 

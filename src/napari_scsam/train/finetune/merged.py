@@ -62,13 +62,13 @@ def merged_memory(memory: CropMemory, rows: Sequence[int], count: int) -> CropMe
     """
     merged = CropMemory(memory.parent)
     merged.crops = [
-        crop._replace(parent=merge(crop.parent.float(), rows, count).half())
+        crop._replace(parent=merge_logits(crop.parent.float(), rows, count).half())
         for crop in memory.crops
     ]
     return merged
 
 
-def merge(logits: Tensor, rows: Sequence[int], count: int) -> Tensor:
+def merge_logits(logits: Tensor, rows: Sequence[int], count: int) -> Tensor:
     """Return the log sum of all classes that are not in the table, then those that are.
 
     Parameters

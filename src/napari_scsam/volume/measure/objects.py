@@ -14,7 +14,7 @@ import numpy as np
 from napari_scsam.allocator import share_freed_memory
 from napari_scsam.config import UserError
 from napari_scsam.io.volumes import Volume
-from napari_scsam.paths import place_of
+from napari_scsam.paths import comparable_path
 from napari_scsam.steps import Steps
 from napari_scsam.volume.blocks import MOST_BLOCK_VOXELS, plan_blocks
 from napari_scsam.volume.instances.request import LabelsLike
@@ -164,7 +164,7 @@ class TablePaths:
             if path is not None:
                 check_table_path(path)
                 check_not_foreign(path)
-        places = [place_of(path) for path in paths if path is not None]
+        places = [comparable_path(path) for path in paths if path is not None]
         if len(set(places)) < len(places):
             raise UserError(f"both tables would be {paths[0]}; give the contacts another name")
         return cls(*paths)
