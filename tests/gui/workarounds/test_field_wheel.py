@@ -46,19 +46,18 @@ def turn_wheel(field) -> bool:
     return event.isAccepted()
 
 
-@pytest.mark.parametrize("name", FIELDS)
-def test_the_wheel_scrolls_past_a_field(panel, name):
-    field = FIELDS[name](panel)
-    before = value_of(field)
-    assert not turn_wheel(field)
-    assert value_of(field) == before
-    assert not field.focusPolicy() & Qt.FocusPolicy.WheelFocus & ~Qt.FocusPolicy.StrongFocus
-
-
-@pytest.mark.parametrize("name", FIELDS)
-def test_the_wheel_turns_a_field_that_was_clicked(panel, name, monkeypatch):
-    field = FIELDS[name](panel)
-    monkeypatch.setattr(field, "hasFocus", lambda: True)  # no window is active where tests run
-    before = value_of(field)
-    assert turn_wheel(field)
-    assert value_of(field) != before
+def test_the_wheel_scrolls_past_a_field_and_turns_one_that_was_clicked(panel, monkeypatch):
+    for name, find in FIELDS.items():
+        field = find(panel)
+        before = value_of(field)
+        assert not turn_wheel(field), name
+        assert value_of(field) == before, name
+        assert not field.focusPolicy() & Qt.FocusPolicy.WheelFocus & ~Qt.FocusPolicy.StrongFocus
+    for name, find in FIELDS.items():
+        field = find(panel)
+        before = value_of(field)
+        with monkeypatch.context() as patched:
+            # No window is active where tests run.
+            patched.setattr(field, "hasFocus", lambda: True)
+            assert turn_wheel(field), name
+        assert value_of(field) != before, name
