@@ -189,7 +189,7 @@ def export(desk: Desk, folder: Path, rounds: int) -> Iterator[Step]:
     middle = desk.layer.data.shape[0] // 2
     for z in range(middle, middle + 3):
         desk.look(z)
-        yield "mark a slice as reviewed", desk.watch(reviewing.mark_slice, desk.says("Reviewed"))
+        yield "mark a slice as reviewed", desk.watch(reviewing.mark_slice, desk.says("as reviewed"))
     for number in range(rounds):
         act = lambda out=folder / f"set {number}": exporting.export(str(out), "ome-zarr")  # noqa: E731
         yield "export the reviewed slices", desk.watch(act, desk.says("is written"))
