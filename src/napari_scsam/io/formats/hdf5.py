@@ -18,6 +18,7 @@ from napari_scsam.io.lazy import Source
 from napari_scsam.io.read_errors import explaining
 from napari_scsam.io.units import three_sides, whole_size
 from napari_scsam.io.untrusted.hdf5_chunks import check_hdf5_chunks
+from napari_scsam.io.untrusted.hdf5_files import open_hdf5
 from napari_scsam.io.untrusted.hdf5_links import check_storage, find_node, open_storage
 
 BIG_DATA_VIEWER = re.compile(r"/t\d+/s\d+/\d+/cells")
@@ -64,7 +65,7 @@ def read_hdf5(path: Path, inner: str | None) -> Source:
         when the voxels are in a file outside of the folder of this one.
     """
     with explaining(path):
-        file = h5py.File(path, "r")
+        file = open_hdf5(path)
         dataset = _find(file, path, inner)
         check_storage(dataset, path)
         _check_filters(dataset, path)

@@ -16,6 +16,7 @@ from napari_scsam.io.lazy import Source
 from napari_scsam.io.read_errors import explaining
 from napari_scsam.io.units import sides_nm, three_sides, to_nm, whole_size
 from napari_scsam.io.untrusted.hdf5_chunks import check_hdf5_chunks
+from napari_scsam.io.untrusted.hdf5_files import open_hdf5
 from napari_scsam.io.untrusted.hdf5_heaps import read_attribute
 from napari_scsam.io.untrusted.hdf5_links import check_storage
 
@@ -32,7 +33,7 @@ def read_imaris(path: Path) -> Source:
         When it is not one.
     """
     with explaining(path):
-        file = h5py.File(path, "r")
+        file = open_hdf5(path)
         levels = [
             _level(group, path) for group in _numbered(_group(file, "DataSet"), "ResolutionLevel")
         ]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from napari_scsam.atomic import replacing
 from napari_scsam.io.label_files.record import LabelRecord, parse_record
+from napari_scsam.io.untrusted.hdf5_files import open_hdf5
 from napari_scsam.io.untrusted.hdf5_heaps import read_attribute
 
 DATASET = "labels"
@@ -85,7 +86,7 @@ def _place(record: LabelRecord, ndim: int) -> dict[str, Any]:
 
 def read_hdf5_record(path: Path) -> Mapping[str, Any]:
     """Read our record from an HDF5 file; empty for those of others."""
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         dataset = file.get(DATASET)
         if not isinstance(dataset, h5py.Dataset):
             return {}
