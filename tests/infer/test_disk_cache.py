@@ -7,6 +7,8 @@ import json
 import logging
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -225,3 +227,34 @@ def test_a_size_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, text: str)
     monkeypatch.setenv("NAPARI_SCSAM_CACHE_GB", text)
     with pytest.raises(UserError, match="set it to the size of the cache in gigabytes, or to 0"):
         default_cache()
+
+
+ENDS_WHILE_KEEPING = """
+import sys, threading, time
+from pathlib import Path
+import numpy as np
+from napari_scsam.infer.disk_cache import DiskCache
+
+def keep():
+    while threading.main_thread().is_alive():
+        time.sleep(0.01)
+    cache.put("late", 0, 1, np.zeros((2, 4, 4), np.float16))
+    print(repr(cache.trouble))
+
+cache = DiskCache(Path(sys.argv[1]), 1 << 20)
+cache.put("early", 0, 1, np.zeros((2, 4, 4), np.float16))
+threading.Thread(target=keep).start()
+"""
+
+
+def test_python_that_ends_meanwhile_is_not_taken_for_foreign_files(tmp_path: Path) -> None:
+    """zarr refuses everything then, and the line said "not written by this program"."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS_WHILE_KEEPING, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "''\n"
+    assert done.stderr == ""
+    assert (tmp_path / "early/zarr.json").is_file()

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,9 @@ class DiskCache:
             _open_array(folder, tiles, values.shape)[tile] = values
         except OSError:
             raise
-        except READ_ERRORS:  # the array is damaged
+        except READ_ERRORS:  # the array is damaged, or zarr has ended
+            if not threading.main_thread().is_alive():
+                return  # Python ends; the tile is embedded again when it is needed
             if not is_tile_array(folder):
                 raise OSError(errno.EEXIST, "not written by this program", str(folder)) from None
             shutil.rmtree(folder)
