@@ -144,3 +144,37 @@ def test_threads_may_read_at_the_same_time(tmp_path: Path, name: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         planes = list(pool.map(volume.plane, order))
     assert all((plane == z).all() for plane, z in zip(planes, order, strict=True))
+
+
+def with_shape(tmp_path: Path, kind: str, shape: tuple[int, ...]) -> Path:
+    """Write an image that states a shape and holds nothing."""
+    path = tmp_path / f"a.{kind}"
+    if kind == "h5":
+        with h5py.File(path, "w") as file:
+            file.create_dataset("x", shape, "u1", chunks=(1, 64, 64))
+    else:
+        zarr.create_array(
+            path,
+            shape=shape,
+            chunks=(1, 64, 64),
+            dtype="u1",
+            zarr_format=3 if kind == "zarr" else 2,
+        )
+    return path
+
+
+@pytest.mark.parametrize("kind", ["zarr", "v2.zarr", "h5"])
+@pytest.mark.parametrize("shape", [(1 << 62, 64, 64), (64, 1 << 30, 1 << 30)], ids=str)
+def test_more_voxels_than_64_bits_count_are_refused(
+    tmp_path: Path, kind: str, shape: tuple[int, ...]
+) -> None:
+    """Such a depth ended in an error of numpy, or its product in a negative size."""
+    path = with_shape(tmp_path, kind, shape)
+    with pytest.raises(UserError, match=r"states .* voxels, more than any disk holds"):
+        open_volume(path)
+
+
+@pytest.mark.parametrize("kind", ["zarr", "v2.zarr", "h5"])
+def test_a_petabyte_opens(tmp_path: Path, kind: str) -> None:
+    volume = open_volume(with_shape(tmp_path, kind, (1 << 20, 1 << 15, 1 << 15)))
+    assert volume.data.nbytes == 1 << 50

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,9 @@ READERS: Mapping[str, Callable[[Path], Source]] = {
     RAW_SUFFIX: ask_for_shape,
 }
 """Readers of single files by suffix; HDF5 and folders are recognised before."""
+
+MOST_VOXELS = 1 << 59
+"""Of one image. With eight bytes each, more could not be counted by the 64 bits of numpy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,6 +289,8 @@ def _volume(source: Source, wanted: Location, voxel_size: VoxelSize | None) -> V
         raise UserError(
             f"{name} is empty: its shape is {times(shape)}; choose an image with voxels in it"
         )
+    for array in (source.array, *source.levels):
+        _check_count(tuple(array.shape), name)
     chosen = choose_indices(source.axes or usual_axes(shape, name), shape, wanted)
     data = _lazy(source.array, chosen, name)
     stated, doubt = _stated_size(source, name, data.shape)
@@ -300,6 +306,14 @@ def _volume(source: Source, wanted: Location, voxel_size: VoxelSize | None) -> V
         sides=source.sides,
         says_labels=source.says_labels,
     )
+
+
+def _check_count(shape: tuple[int, ...], name: str) -> None:
+    if prod(shape) > MOST_VOXELS:
+        raise UserError(
+            f"{name} states {times(shape)} voxels, more than any disk holds; it is damaged, so "
+            "copy or download it again"
+        )
 
 
 def _lazy(array: Any, chosen: Choice, name: str) -> LazyArray:
