@@ -131,8 +131,8 @@ def mrc(folder: Path) -> None:
 
 
 def slices(folder: Path) -> None:
-    """Folders of PNG, JPEG and TIFF, one file a slice."""
-    for suffix in ("png", "jpg", "tif"):
+    """Folders of pictures and TIFF, one file a slice."""
+    for suffix in ("png", "jpg", "tif", "jp2", "pgm", "bmp"):
         (folder / suffix).mkdir()
         for z, plane in enumerate(STACK):
             Image.fromarray(plane).save(folder / suffix / f"s_{z}.{suffix}")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import mrcfile
 import nrrd
 import numpy as np
@@ -219,6 +220,32 @@ def _one(name: str, data: np.ndarray) -> Any:
     return write
 
 
+def _jp2(planes: np.ndarray) -> Any:
+    def write(folder: Path) -> str:
+        for number, plane in enumerate(planes):
+            coded = imagecodecs.jpeg2k_encode(plane, level=0, codecformat="jp2", reversible=True)
+            (folder / f"{number}.jp2").write_bytes(coded)
+        return str(folder if len(planes) > 1 else folder / "0.jp2")
+
+    return write
+
+
+def _webp(folder: Path) -> str:
+    colours = np.repeat(STACK[0][..., None], 3, -1)
+    (folder / "a.webp").write_bytes(imagecodecs.webp_encode(colours, lossless=True))
+    return str(folder / "a.webp")
+
+
+def _pgm(plane: np.ndarray, most: int) -> Any:
+    def write(folder: Path) -> str:
+        header = f"P5 {plane.shape[1]} {plane.shape[0]} {most}\n".encode()
+        wide = ">u2" if most > 255 else "u1"
+        (folder / "a.pgm").write_bytes(header + plane.astype(wide).tobytes())
+        return str(folder / "a.pgm")
+
+    return write
+
+
 def _zipped_mrc(folder: Path) -> str:
     plain = Path(_mrc()(folder))
     packed = folder / "a.rec.gz"
@@ -237,6 +264,14 @@ def visiting_pictures() -> Iterator[Kind]:
     yield Kind("folder of PNG slices, equal colours", lib, equal, None)
     yield Kind("folder of slices, suffix .TIF", lib, _pictures("TIF"), None)
     yield Kind(".rec.gz", "mrcfile", _zipped_mrc, shows=WIDE_BYTES)
+    lib = "imagecodecs"
+    yield Kind("JPEG 2000", lib, _jp2(STACK[:1]), None, STACK[0])
+    yield Kind("JPEG 2000, 16 bits", lib, _jp2(WIDE[:1]), None, WIDE[0])
+    yield Kind("folder of JPEG 2000 slices", lib, _jp2(STACK), None)
+    yield Kind("WebP, lossless, equal colours", lib, _webp, None, STACK[0])
+    lib = "by hand"
+    yield Kind("PGM", lib, _pgm(STACK[0], 255), None, STACK[0])
+    yield Kind("PGM, 16 bits", lib, _pgm(WIDE[0], 65535), None, WIDE[0])
 
 
 def visiting_files() -> Iterator[Kind]:

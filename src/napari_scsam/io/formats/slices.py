@@ -1,4 +1,4 @@
-"""Read single PNG, JPEG and BMP images, and folders with one file per slice."""
+"""Read single PNG, JPEG and other pictures, and folders with one file per slice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from napari_scsam.io.read_errors import empty_file, explaining
 from napari_scsam.io.slice_files import SliceFiles
 
 TIFF_SUFFIXES = frozenset((".tif", ".tiff", ".btf", ".tf8"))
-IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp"))
+IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".jp2", ".j2k", ".pgm", ".webp"))
 OTHER_SLICES: Mapping[str, Callable[[Path], Source]] = {
     **dict.fromkeys(MRC_SUFFIXES, read_mrc),
     **dict.fromkeys(DM_SUFFIXES, read_dm),
@@ -43,7 +43,7 @@ SAME_KIND = {".tiff": ".tif", ".jpeg": ".jpg"}
 
 
 def read_image(path: Path) -> Source:
-    """Open one PNG, JPEG or BMP; only its header is read."""
+    """Open one picture; only its header is read."""
     header = _image_header(path)
     stack = SliceFiles([path], _read_pillow, header.shape, header.dtype)
     axes = "qyxs"[: len(header.shape) + 1]
@@ -233,7 +233,7 @@ def _check_picture(path: Path, image: Image.Image) -> None:
         )
 
 
-PICTURES = frozenset(("PNG", "JPEG", "BMP", "DIB"))
+PICTURES = frozenset(("PNG", "JPEG", "BMP", "DIB", "JPEG2000", "PPM", "WEBP"))
 """What Pillow calls the formats that are read with it."""
 
 _GREY = {"1": "bool", "L": "uint8", "I;16": "uint16", "I;16B": ">u2", "I": "int32", "F": "float32"}
@@ -253,5 +253,5 @@ def _pillow(path: Path) -> Image.Image:
         return Image.open(path)
     except Image.DecompressionBombError as error:
         raise UserError(
-            f"{path} is too large for PNG or JPEG; save it as TIFF or OME-Zarr"
+            f"{path} is too large for PNG, JPEG or their like; save it as TIFF or OME-Zarr"
         ) from error

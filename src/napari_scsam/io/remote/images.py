@@ -22,6 +22,7 @@ SINGLE_FILES = frozenset(
         *(".tif", ".tiff", ".mrc", ".rec", ".map", ".st", ".h5", ".hdf", ".hdf5", ".ims", ".emd"),
         *(".hspy", ".nxs", ".nc"),
         *(".dm3", ".dm4", ".nrrd", ".npy", ".raw", ".png", ".jpg", ".jpeg", ".bmp", ".zip", ".ozx"),
+        *(".jp2", ".j2k", ".pgm", ".webp"),
         *(".gz", ".bz2"),
     )
 )
