@@ -16,6 +16,7 @@ import io
 import json
 import os
 import sys
+import zipfile
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -33,6 +34,7 @@ from small_networks import write_onnx
 
 from napari_scsam import cli
 from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from napari_scsam.checkpoints.export.own_exports import check_own_export
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import open_labels, open_volume
@@ -196,6 +198,48 @@ def import_network(folder: Path, again: bool) -> None:
     scsam(folder, *words, "--nm", "8", "-o", "@new.safetensors", *more)
 
 
+def export(option: str, name: str) -> Callable[[Path, bool], None]:
+    """Return what exports a checkpoint over an older export."""
+    words = ("checkpoints", "export", "@tiny.safetensors", option, f"@{name}", "--overwrite")
+    return lambda folder, _: scsam(folder, *words, "--tile", "64")
+
+
+def prepare_export(option: str, name: str) -> Callable[[Path], None]:
+    """Return what writes the same, and an older export."""
+
+    def write(folder: Path) -> None:
+        prepare(folder)
+        words = ("checkpoints", "export", "@tiny.safetensors", option, f"@{name}")
+        scsam(folder, *words, "--tile", "128")
+
+    return write
+
+
+def whole_export(name: str) -> Callable[[Path], str]:
+    """Return what checks that an export is an old or a new one."""
+
+    def check(folder: Path) -> str:
+        try:
+            check_own_export(folder / name)
+        except UserError as error:
+            return str(error)
+        if not (folder / name).stat().st_size:
+            return f"{name} is empty"
+        return inputs_are_whole(folder)
+
+    return check
+
+
+def members(name: str) -> Callable[[Path], Any]:
+    """Return what reads the parts of a package, but for the times in it."""
+
+    def read(folder: Path) -> Any:
+        with zipfile.ZipFile(folder / name) as archive:
+            return {part: len(archive.read(part)) for part in archive.namelist()}
+
+    return read
+
+
 def import_results(folder: Path, again: bool) -> None:
     """Make labels of objects; labels that are there are whole."""
     if not (again and (folder / "imported.zarr").exists()):
@@ -266,9 +310,12 @@ def _read(path: Path) -> Any:
 
 def _timeless(data: bytes) -> Any:
     """Return bytes, or a record without the keys of `NO_TIME`."""
-    if not data.startswith(b"{"):
+    try:
+        record = json.loads(data)
+    except ValueError:
         return data
-    record = json.loads(data)
+    if not isinstance(record, dict):
+        return data
     return str({key: value for key, value in record.items() if key not in NO_TIME})
 
 
@@ -313,6 +360,18 @@ COMMANDS = {
         import_network,
         opens_or_is_absent("new.safetensors"),
         metadata_and_tensors("new.safetensors"),
+    ),
+    "export to ONNX": Command(
+        prepare_export("--onnx", "net.onnx"),
+        export("--onnx", "net.onnx"),
+        whole_export("net.onnx"),
+        content("net.onnx"),
+    ),
+    "export to bioimage.io": Command(
+        prepare_export("--bioimageio", "net.zip"),
+        export("--bioimageio", "net.zip"),
+        whole_export("net.zip"),
+        members("net.zip"),
     ),
     "import": Command(prepare, import_results, inputs_are_whole, content("imported.zarr")),
     "pretrain": Command(

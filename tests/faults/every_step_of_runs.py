@@ -16,7 +16,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -283,9 +283,18 @@ def continue_it(command: Command, place: Path, expected: Any) -> str:
     if found == expected:
         return ""
     if isinstance(found, dict):
-        differing = {*found.items()} ^ {*expected.items()}
-        return f"these differ: {sorted({name for name, _ in differing})[:5]}"
+        return f"these differ: {sorted(differing(found, expected))[:5]}"
     return "the result differs"
+
+
+def differing(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of what differs in two results; a folder in them is a mapping itself."""
+    for name in {*found, *expected}:
+        one, other = found.get(name), expected.get(name)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from (f"{name}/{inner}" for inner in differing(one, other))
+        elif one != other:
+            yield name
 
 
 def begin(start: Path, folder: Path) -> Path:

@@ -3,6 +3,7 @@
 Text of any length is in a global heap. This is a block that begins with ``GCOL`` and holds objects
 one after another. libhdf5 2.0.0, and all versions before, goes from one to the next by their size.
 It stays for ever at a free one of size 0. No signal ends it, so the heaps are followed here before.
+A heap that states more than the file holds is refused, too: it would be read into memory first.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def check_heaps(path: Path) -> None:
         for start in _heaps_in(data, size):
             if not _ends(data, start, size):
                 raise UserError(
-                    f"{path} is damaged (a heap of its attributes never ends); "
+                    f"{path} is damaged (a heap of its attributes has no end); "
                     "copy or download it again"
                 )
 
@@ -90,11 +91,13 @@ def _heaps_in(data: mmap.mmap, size: int) -> Iterator[int]:
 
 
 def _ends(data: mmap.mmap, start: int, size: int) -> bool:
-    """Whether the objects of a heap lead to its end."""
+    """Whether a heap lies in the file, and its objects lead to its end."""
     if start + FIRST_OBJECT > size:
         return True  # cut off; libhdf5 refuses it
     (length,) = struct.unpack_from("<Q", data, start + 8)
-    end = min(start + length, size)
+    end = start + length
+    if end > size:
+        return False  # libhdf5 takes as much memory as it states
     place = start + FIRST_OBJECT
     while place + OBJECT.size <= end:
         index, _, _, taken = OBJECT.unpack_from(data, place)
