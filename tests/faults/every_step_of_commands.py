@@ -36,6 +36,7 @@ from napari_scsam import cli
 from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from napari_scsam.checkpoints.export.own_exports import check_own_export
 from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.io import image_labels
 from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.project.image import copy_image
@@ -102,6 +103,7 @@ def scsam(folder: Path, *words: str) -> None:
     """
     os.environ["NAPARI_SCSAM_CACHE_GB"] = "0"
     resume.SAVE_SECONDS = -1.0
+    image_labels.DRAFT_SECONDS = -1.0
     few = FinetuneSettings(crops=3, replayed=1, validated=2, most_steps=1)
     finetuning.FinetuneSettings = lambda: few
     argv = [str(folder / word[1:]) if word.startswith("@") else word for word in words]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +37,21 @@ def test_an_older_version_is_only_read(tmp_path: Path, multiscales: Any) -> None
     with pytest.raises(UserError, match=r"older than 0\.4, which is only read; do this"):
         open_image_labels(path, "do this")
     assert not (path / "labels").exists()
+
+
+def test_drafts_of_a_killed_write_are_removed_when_nobody_can_be_writing_them(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path / "a.zarr", [{"axes": AXES, "datasets": [{"path": "0"}]}], 3)
+    labels = path / "labels"
+    labels.mkdir()
+    old, new = (labels / f"zarr.{letter * 32}.partial" for letter in "ab")
+    theirs = labels / "notes.partial"
+    for file in (old, new, theirs):
+        file.write_text("{")
+    for file in (old, theirs):
+        os.utime(file, (1e9, 1e9))
+    open_image_labels(path, "advice")
+    assert not old.exists()
+    assert new.exists()
+    assert theirs.exists()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import zarr
 
 from napari_scsam.atomic import sync, sync_tree
 from napari_scsam.config import UserError
+from napari_scsam.errors import ZARR_DRAFT
 from napari_scsam.io.label_root import is_label_root
 from napari_scsam.io.ngff import OLD, version_of
 from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
+
+DRAFT_SECONDS = 60.0
+"""Age of a draft that nobody is writing any more."""
 
 
 def open_image_labels(path: Path, advice: str) -> zarr.Group:
@@ -30,6 +36,7 @@ def open_image_labels(path: Path, advice: str) -> zarr.Group:
     """
     root = open_zarr_image(path, advice)
     try:
+        remove_drafts(path / "labels")
         return _labels_on_disk(root, path)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error}); {advice}") from error
@@ -62,6 +69,18 @@ def _labels_on_disk(root: zarr.Group, path: Path) -> zarr.Group:
     sync_tree(folder)
     sync(path)
     return labels
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what zarr leaves in a folder, but not below it, of writes that were killed.
+
+    Those of the last minute stay: another process may be writing them.
+    """
+    for draft in folder.glob("*.partial"):
+        with suppress(OSError):
+            age = time.time() - draft.stat().st_mtime
+            if ZARR_DRAFT.search(draft.name) and age > DRAFT_SECONDS:
+                draft.unlink()
 
 
 def _check_image(root: zarr.Group, name: str, advice: str) -> None:

@@ -18,6 +18,7 @@ from zarr.core.common import ZarrFormat
 
 from napari_scsam.atomic import exchange_folders, finish_replacing, replacing_folder, sync
 from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.io.image_labels import remove_drafts
 from napari_scsam.io.label_header import LabelHeader
 from napari_scsam.io.label_pyramid import build_levels, new_level, shard_shape
 from napari_scsam.io.label_root import point_root
@@ -78,6 +79,8 @@ def tidy(out: Path) -> None:
     finish_replacing(in_place)
     if not (in_place / LEDGER).is_file():
         return
+    for folder in (out, out / "labels"):
+        remove_drafts(folder)
     _list(out)
     point_root(out, LABELS)
     _remove_replaced(out)
