@@ -26,6 +26,8 @@ from stage import SHIFT, Stage
 
 from napari_scsam.samples.shipped import FILE
 
+SAMPLE = "Fruit-fly medulla, FIB-SEM (no download)"
+
 # The scenes, in the order of the tutorial
 
 
@@ -44,12 +46,18 @@ def nothing_loaded(stage: Stage) -> None:
 
 def open_volume(stage: Stage) -> None:
     """Open the volume, and look at the card of the model."""
-    stage.panel.volume.file_asked.emit(str(stage.volume))
+    if stage.volume == FILE:
+        stage.choose("File", "Open Sample", "ScSAM", SAMPLE)
+        stage.close_notes()
+    else:
+        stage.panel.volume.file_asked.emit(str(stage.volume))
     stage.finish_work()
     stage.viewer.dims.set_point(0, stage.slice * stage.session.choices.image.scale[0])
     stage.viewer.reset_view()
     stage.finish_work()
     stage.shoot("open")
+    stage.panel.desk.project.toggleButton().click()
+    stage.finish_work()
     stage.panel.model.toggleButton().click()
     card = stage.panel.model.checkpoints
     QToolTip.showText(card.mapToGlobal(QPoint(20, 20)), card.toolTip(), card)
@@ -78,6 +86,7 @@ def segment(stage: Stage) -> None:
     stage.shoot("more")
     panel.more.toggleButton().click()
     stage.pick("mitochondrion")
+    stage.press(Qt.Key.Key_S, SHIFT)
     panel.threshold.setValue(1.5)
     stage.finish_work()
     stage.shoot("threshold")
@@ -109,7 +118,6 @@ def one_object(stage: Stage) -> None:
     stage.press(Qt.Key.Key_O, SHIFT)
     stage.click(*stage.object)
     stage.shoot("object")
-    stage.panel.prompt.max_slices.setValue(20)
     stage.press(Qt.Key.Key_E, SHIFT)
     stage.shoot("propagated")
     stage.press(Qt.Key.Key_O, SHIFT)
@@ -129,11 +137,8 @@ def teach(stage: Stage) -> None:
     stage.drag((20, 150), (30, 200))
     stage.finish_work()
     stage.shoot("strokes")
-    panel.start.click()
+    stage.press(Qt.Key.Key_Escape)
     stage.shoot("taught")
-    stage.session.labels.undo()
-    stage.pick("mitochondrion")
-    stage.press(Qt.Key.Key_S, SHIFT)
 
 
 def correct(stage: Stage) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import napari
 import numpy as np
+from napari._qt.dialogs.qt_notification import NapariQtNotification
 from napari.settings import get_settings
 from PIL import Image
 from qtpy.QtCore import QPoint, Qt, QTimer
@@ -21,6 +22,8 @@ from qtpy.QtWidgets import (
     QDockWidget,
     QFileDialog,
     QLineEdit,
+    QMenu,
+    QMenuBar,
     QPushButton,
     QWidget,
 )
@@ -71,7 +74,8 @@ class Stage:
         self.viewer = napari.Viewer(title="napari")
         self.window = self.viewer.window._qt_window
         self.window.setGeometry(0, 0, *args.size)
-        self.viewer.window.add_plugin_dock_widget("napari-scsam", "Segment organelles")
+        self.choose("Plugins", "ScSAM", "Segment organelles (ScSAM)")
+        self.until(lambda: self.window.findChild(ScSAMWidget) is not None, 60)
         self.panel: ScSAMWidget = self.window.findChild(ScSAMWidget)
         self.session = Session.of(self.viewer)
         self.canvas = self.viewer.window._qt_viewer.canvas
@@ -128,6 +132,31 @@ class Stage:
             time.sleep(0.01)
 
     # Hands
+
+    def choose(self, *path: str) -> None:
+        """Choose an entry of napari's menus.
+
+        Raises
+        ------
+        LookupError
+            When there is none of that name.
+        """
+        menu: QMenuBar | QMenu = self.window.menuBar()
+        for name in path:
+            entries = {entry.text().replace("&", ""): entry for entry in menu.actions()}
+            if name not in entries:
+                raise LookupError(f"{name} is none of {', '.join(filter(None, entries))}")
+            if name == path[-1]:
+                entries[name].trigger()
+                break
+            menu = entries[name].menu()
+            menu.aboutToShow.emit()
+        self.until(lambda: False, 0.3)
+
+    def close_notes(self) -> None:
+        """Close napari's notifications; a window without a manager is never active, and keeps them."""
+        for note in self.window.findChildren(NapariQtNotification):
+            note.close()
 
     def show(self, part: QWidget) -> None:
         """Show the tab that holds a part of the widget."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from qtpy.QtCore import QCoreApplication, QEvent
 
+import napari_scsam.gui
 from napari_scsam.gui.workarounds import timer as module
 from napari_scsam.gui.workarounds.timer import Timer
 
@@ -34,3 +37,9 @@ def test_without_an_application_nothing_is_called(monkeypatch) -> None:
     timer.start(1)
     timer.stop()
     assert not timer.is_active()
+
+
+def test_no_other_module_has_a_timer_that_qt_may_delete_under_it() -> None:
+    gui = Path(napari_scsam.gui.__file__).parent
+    found = [path.name for path in gui.rglob("*.py") if "QTimer()" in path.read_text("utf-8")]
+    assert found == ["timer.py"]

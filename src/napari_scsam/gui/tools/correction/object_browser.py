@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
-
 from napari_scsam.gui.layers.instance_layer import add_behind, outline_layer
 from napari_scsam.gui.layers.pointing import LayerPlane, center_on, shown_layer_plane
 from napari_scsam.gui.layers.visited_object import NAME_OF_VISITED, VisitedView
 from napari_scsam.gui.tools.correction.correct_work import ObjectWork
 from napari_scsam.gui.words import capitalized, group_digits
+from napari_scsam.gui.workarounds.timer import Timer
 from napari_scsam.objects.walk import Stop, next_component, next_label
 
 if TYPE_CHECKING:
@@ -37,10 +36,7 @@ class ObjectBrowser:
         """The voxel gone to last."""
         self._outline: Labels | None = None
         """The layer that outlines the object gone to."""
-        self._timer = QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(OUTLINED_MS)
-        self._timer.timeout.connect(self.remove_outline)
+        self._timer = Timer(self.remove_outline)
         session.ended.connect(self._on_ended)
 
     def step(self, viewer: Viewer, step: int) -> None:
@@ -87,7 +83,7 @@ class ObjectBrowser:
         shown.data.visit(target.plane, stop.voxel)
         shown.visible = viewer.dims.ndisplay == 2
         shown.refresh(extent=False)
-        self._timer.start()
+        self._timer.start(OUTLINED_MS)
 
     def _drop_old_outline(self, viewer: Viewer) -> None:
         """Remove the outline if its labels are gone: a layer of their size would stay."""
