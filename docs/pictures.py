@@ -54,7 +54,7 @@ def open_volume(stage: Stage) -> None:
     stage.finish_work()
     stage.viewer.dims.set_point(0, stage.slice * stage.session.choices.image.scale[0])
     stage.viewer.reset_view()
-    stage.finish_work()
+    stage.finish_work(1.5)
     stage.shoot("open")
     stage.panel.desk.project.toggleButton().click()
     stage.finish_work()

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
 import napari_scsam
 from napari_scsam.cli import build_parser
@@ -58,6 +59,16 @@ FOREIGN = {
     "export",
 }
 """Commands of others, and of the shell."""
+
+GESTURES = ("index", "tutorial", "own-classes", "fine-tune", "scale", "server", "faq")
+"""Pages that say what to press in the window."""
+
+OF_OTHERS = {
+    *("File", "Open Sample", "Plugins", "Preferences", "ScSAM", "Shortcuts"),
+    *("(ScSAM)", "Choose reader", "Save Selected Layers …", "ScSAM Organelle labels"),
+    *("mitochondrion", "membrane", "dark process"),
+}
+"""Names of napari, and of classes."""
 
 
 def load(path: str) -> ModuleType:
@@ -221,6 +232,23 @@ def test_buttons_that_a_page_names_are_in_the_window(page: Path) -> None:
     window = text_of("src/napari_scsam/gui", "*.py")
     for label in re.findall(r"\*([A-Z][^*\n]* …)\*", page.read_text(encoding="utf-8")):
         assert label.rpartition(" > ")[2] in window or "File >" in label, label
+
+
+@pytest.mark.parametrize("name", GESTURES)
+def test_names_in_pages_for_hands_are_those_of_the_window(name: str) -> None:
+    window = text_of("src/napari_scsam/gui", "*.py")
+    title = yaml.safe_load((ROOT / "napari.yaml").read_text(encoding="utf-8"))
+    shown = OF_OTHERS | {
+        f"{each['display_name']} ({title['display_name']})"
+        for each in title["contributions"]["widgets"]
+    }
+    shown |= {each["display_name"] for each in title["contributions"]["sample_data"]}
+    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for label in re.findall(r"(?<![*\w])\*([^*\n.]+)\*(?!\*)", page):
+        for part in label.split(" > "):
+            assert part in shown or f'"{part.replace("&", "&&")}' in window, label
+    for label in re.findall(r"(?:line|tab|under) \*\*([^*\n]+)\*\*", page):
+        assert f'"{label.replace("&", "&&")}"' in window, label
 
 
 def test_every_page_that_is_played_is_there() -> None:
