@@ -120,6 +120,10 @@ class ScSAMWidget(QWidget):
         self.tabs.measure_pages()
         self.updateGeometry()
 
+    def _note_size(self) -> None:
+        # Qt's own method is no slot, so PyQt6 would keep the widget for as long as its tabs.
+        self.updateGeometry()
+
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Return the size of a narrow column."""
         return QSize(max(COLUMN_WIDTH, self.minimumSizeHint().width()), super().sizeHint().height())
@@ -138,7 +142,7 @@ class ScSAMWidget(QWidget):
         tip = "List, check and measure single organelles."
         self.tabs.add(OBJECTS, [self.objects], tip, fills=True)
         self.tabs.currentChanged.connect(self._note_page)
-        self.tabs.resized.connect(self.updateGeometry)
+        self.tabs.resized.connect(self._note_size)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(2)
