@@ -36,6 +36,7 @@ from napari_scsam import cli
 from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from napari_scsam.checkpoints.export.own_exports import check_own_export
 from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.drafts import DRAFT_MARK
 from napari_scsam.io import image_labels
 from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import open_labels, open_volume
@@ -306,7 +307,9 @@ def content(*names: str) -> Callable[[Path], Any]:
 
 def _read(path: Path) -> Any:
     if path.is_dir():
-        return {name: _timeless(data) for name, data in tree(path).items()}
+        files = {name: _timeless(data) for name, data in tree(path).items()}
+        files.pop(DRAFT_MARK, None)  # of a folder that is whole; the next write removes it
+        return files
     return _timeless(path.read_bytes())
 
 
