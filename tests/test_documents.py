@@ -251,6 +251,24 @@ def test_names_in_pages_for_hands_are_those_of_the_window(name: str) -> None:
         assert f'"{label.replace("&", "&&")}"' in window, label
 
 
+def test_pictures_are_those_that_the_script_takes_and_each_in_the_tutorial_follows_a_step() -> None:
+    stage = ast.parse((ROOT / "docs" / "stage.py").read_text(encoding="utf-8"))
+    values = {
+        target.id: node.value
+        for node in stage.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    kept = set(ast.literal_eval(values["KEPT"]))
+    assert {path.stem for path in (ROOT / "docs" / "images").iterdir()} == kept
+    shown = re.compile(r"!\[[^\]]*\]\(images/(\w+)\.png\)")
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}
+    assert {name for text in pages.values() for name in shown.findall(text)} == kept
+    before = shown.split(pages["tutorial"])[:-1:2]
+    assert all("**Do:**" in text for text in before)
+
+
 def test_every_page_that_is_played_is_there() -> None:
     for name in (*player().PAGES, *player().PYTHON_ONLY):
         assert (ROOT / "docs" / name).is_file()
