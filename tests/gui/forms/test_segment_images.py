@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,3 +116,16 @@ def test_the_command_is_in_the_manifest():
     commands = {command.id: command for command in manifest.contributions.commands}
     module, name = commands["napari-scsam.segment_images"].python_name.split(":")
     assert getattr(importlib.import_module(module), name) is segment_images_form
+
+
+def test_networks_to_add_are_offered_once_one_is_imported(
+    make_napari_viewer, folder, info, monkeypatch
+):
+    viewer = make_napari_viewer()
+    form = segment_images_form()
+    viewer.window.add_dock_widget(form)
+    assert not form.beside.visible
+    imported = replace(info, name="er", config={"form": "onnx"})
+    monkeypatch.setattr(parts, "list_checkpoints", lambda: (info, imported))
+    parts._list_again(form, parts.OWN_NETWORK_FIELDS)
+    assert form.beside.visible

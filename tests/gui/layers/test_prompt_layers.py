@@ -132,3 +132,27 @@ def test_an_object_is_shown_where_it_was_found(one, axis):
     )
     layers.show_object(Plane(axis, 2), Patch(np.zeros((0, 4), bool), 1, 6))
     assert not layers.preview.visible
+
+
+def test_a_key_that_finishes_a_scribble_ends_the_drag(one):
+    layers = add_all(one)
+    layers.use("scribble")
+    ended = []
+
+    def drag():
+        try:
+            yield
+        finally:
+            ended.append(True)
+
+    begun = drag()
+    next(begun)
+    layers.strokes._mouse_drag_gen["draw"] = begun
+    layers.strokes._persisted_mouse_event[begun] = None
+    layers.strokes._is_creating = True
+    layers.strokes.add(BOX, shape_type="path")
+    layers.strokes._moving_value = (0, 1)
+    layers._press(lambda: None)
+    assert ended == [True]
+    assert not layers.strokes._mouse_drag_gen
+    assert len(layers.strokes.data) == 1

@@ -115,6 +115,7 @@ def list_runs_below(form: Form, fields: Mapping[str, Any]) -> None:
     timer.timeout.connect(partial(_list_again, form, fields))
     timer.start(POLL_MS)
     watch()
+    _offer_beside(form)
 
 
 def _look(form: Form, listed: RunList) -> None:
@@ -130,6 +131,12 @@ def _list_again(form: Form, fields: Mapping[str, Any]) -> None:
     for name, field in (("checkpoint", form.checkpoint), ("beside", form.beside)):
         if list(field.choices) != fields[name]["choices"]():
             field.reset_choices()
+    _offer_beside(form)
+
+
+def _offer_beside(form: Form) -> None:
+    """Show the field of networks to add only where one was imported: most people have none."""
+    form.beside.visible = len(form.beside.choices) > 0
 
 
 def _do(form: Form, listed: RunList, verb: str, key: str) -> None:
@@ -167,7 +174,7 @@ NETWORK_FIELDS: dict[str, Any] = {
         "tooltip": "The classes to segment; Ctrl+click selects several.",
     },
     "beside": {
-        "label": "with",
+        "label": "also with",
         "widget_type": "Select",
         "choices": imported_names,
         "tooltip": "Imported networks whose classes are added; Ctrl+click selects several.",

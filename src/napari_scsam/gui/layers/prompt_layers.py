@@ -37,6 +37,7 @@ from napari_scsam.gui.prompts.kinds import (
     SCRIBBLE,
     PromptKind,
 )
+from napari_scsam.gui.workarounds.end_drag import end_drag
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -148,6 +149,7 @@ class PromptLayers:
     def _press(self, act: Callable[[], object]) -> None:
         """Act, unless a shape is being drawn: then a key finishes it, as it does in napari."""
         if self.drawing:
+            end_drag(self.strokes)
             self.strokes.mode = "pan_zoom"
             self.use(SCRIBBLE.name)
         else:

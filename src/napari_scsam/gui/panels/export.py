@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QMessageBox, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout
 
 from napari_scsam.gui.panels.parts.panel import Panel
-from napari_scsam.gui.panels.parts.widgets import Dropdown, button, fill_row, note_label, plain_tip
+from napari_scsam.gui.panels.parts.save_name import agrees_to_replace
+from napari_scsam.gui.panels.parts.widgets import Dropdown, button, fill_row, note_label
 
 NNUNET = "nnunet"
 FORMATS = (
@@ -110,10 +111,7 @@ class ExportPanel(Panel):
 
     def may_replace(self, what: str) -> bool:
         """Ask whether something that exists may be replaced."""
-        answer = QMessageBox.question(
-            self, "ScSAM", plain_tip(f"{what} already exists. Replace it?")
-        )
-        return answer == QMessageBox.StandardButton.Yes
+        return agrees_to_replace(self, what)
 
     def _ask(self) -> None:
         name = str(self.formats.current())

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout
 
 from napari_scsam.gui.panels.parts.beside_button import BesideButton
 from napari_scsam.gui.panels.parts.download_button import DownloadButton
+from napari_scsam.gui.panels.parts.save_name import ask_save_name
 from napari_scsam.gui.panels.parts.setup_line import SetupLine
 from napari_scsam.gui.panels.parts.widgets import (
     Dropdown,
@@ -132,7 +133,7 @@ class ModelPanel(SetupLine):
     def _ask_save(self) -> None:
         name = f"{self.checkpoints.currentText()}_taught.safetensors"
         proposed = str(user_folder() / name)
-        path, _ = QFileDialog.getSaveFileName(self, "Save the checkpoint as", proposed, FILES)
+        path = ask_save_name(self, "Save the checkpoint as", proposed, FILES, _as_checkpoint)
         if path:
             self.save_asked.emit(path)
 
@@ -189,3 +190,8 @@ def _training(info: CheckpointInfo) -> str:
     if info.nm_per_pixel:
         return f"trained at {info.nm_per_pixel:g} nm per pixel"
     return "pixel size of training unknown"
+
+
+def _as_checkpoint(path: str, _chosen: str) -> str:
+    """Return a path with the suffix of a checkpoint."""
+    return path if path.endswith(".safetensors") else f"{path}.safetensors"

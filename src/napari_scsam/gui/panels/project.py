@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout
 
 from napari_scsam.gui.panels.parts.damage_box import DamageBox
 from napari_scsam.gui.panels.parts.image_question import ask_about_image
+from napari_scsam.gui.panels.parts.save_name import ask_save_name
 from napari_scsam.gui.panels.parts.setup_line import SetupLine
 from napari_scsam.gui.panels.parts.widgets import button, fill_row, note_label, offer, plain_tip
 from napari_scsam.project.record import PROJECT_SUFFIX
@@ -177,11 +178,9 @@ class ProjectPanel(SetupLine):
 
     def _ask_labels(self) -> None:
         proposed = f"{self._proposed}_labels.zarr"
-        path, chosen = QFileDialog.getSaveFileName(
-            self, "Save the labels as", proposed, LABEL_FILTERS
-        )
+        path = ask_save_name(self, "Save the labels as", proposed, LABEL_FILTERS, with_suffix_of)
         if path:
-            self.labels_asked.emit(with_suffix_of(path, chosen))
+            self.labels_asked.emit(path)
 
     def _ask_name(self, title: str, proposed: str) -> str:
         """Ask for a name, without the dialog's offer to overwrite: projects are never replaced."""

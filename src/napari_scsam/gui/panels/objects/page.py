@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout
+from qtpy.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.panels.objects.columns import Columns
@@ -15,6 +15,7 @@ from napari_scsam.gui.panels.objects.filters import FilterBar
 from napari_scsam.gui.panels.objects.plots import ObjectPlots
 from napari_scsam.gui.panels.objects.table_view import ObjectTableView
 from napari_scsam.gui.panels.parts.page import Page
+from napari_scsam.gui.panels.parts.save_name import ask_save_name
 from napari_scsam.gui.panels.parts.widgets import (
     Dropdown,
     button,
@@ -198,13 +199,9 @@ class ObjectsPanel(Page):
             action.triggered.connect(lambda _=False, chosen=spec: self.relabel_asked.emit(chosen))
 
     def _ask_file(self) -> None:
-        path, chosen = QFileDialog.getSaveFileName(self, "Name of the table", "objects", TABLES)
-        if not path:
-            return
-        if not path.endswith((".csv", ".parquet")):
-            ending = ".parquet" if "parquet" in chosen else ".csv"
-            path = f"{path}{ending}"
-        self.export_asked.emit(path)
+        path = ask_save_name(self, "Name of the table", "objects", TABLES, _as_table)
+        if path:
+            self.export_asked.emit(path)
 
     def _lay_out(self) -> None:
         above = QHBoxLayout()
@@ -231,3 +228,10 @@ class ObjectsPanel(Page):
         column.addWidget(self.plots, 2)
         self.layers.hide()
         self.show_possible(0)
+
+
+def _as_table(path: str, chosen: str) -> str:
+    """Return a path with the suffix of the kind of table that was chosen."""
+    if path.endswith((".csv", ".parquet")):
+        return path
+    return f"{path}{'.parquet' if 'parquet' in chosen else '.csv'}"
