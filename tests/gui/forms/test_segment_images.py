@@ -124,8 +124,8 @@ def test_networks_to_add_are_offered_once_one_is_imported(
     viewer = make_napari_viewer()
     form = segment_images_form()
     viewer.window.add_dock_widget(form)
-    assert not form.beside.visible
+    assert form.beside.native.isHidden()
     imported = replace(info, name="er", config={"form": "onnx"})
     monkeypatch.setattr(parts, "list_checkpoints", lambda: (info, imported))
     parts._list_again(form, parts.OWN_NETWORK_FIELDS)
-    assert form.beside.visible
+    assert not form.beside.native.isHidden()
