@@ -81,7 +81,7 @@ def test_mean_and_deviation_are_a_range() -> None:
     assert input_range(None, None) == (0.0, 1.0)
     with pytest.raises(UserError, match="give one above 0"):
         input_range(None, (0.5, 0.0))
-    with pytest.raises(UserError, match="give two values"):
+    with pytest.raises(UserError, match="black and white are the same"):
         input_range((1.0, 1.0), None)
 
 
@@ -116,3 +116,35 @@ def test_a_network_that_cannot_stand_beside_is_refused(
     capsys.readouterr()
     assert main([*words, "--with", "default"]) == 2
     assert "scsam_tiny is not an imported network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--mean-std", "128", "33"), "0.502 0.1294"),
+        (("--mean-std", "nan", "1"), "grey values are in 0..1"),
+        (("--mean-std", "0.5", "inf"), "other values for --mean-std"),
+        (("--range", "0", "1e-300"), "other values for --range"),
+        (("--nm", "0.008"), "8 nm?"),
+        (("--nm", "8e-9"), "8 nm?"),
+        (("--nm", "80000"), "8000"),
+    ],
+)
+def test_values_in_another_unit_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], says: str
+) -> None:
+    network = write_onnx(tmp_path / "net.onnx")
+    out = tmp_path / "new.safetensors"
+    words = ["checkpoints", "import", str(network), "--channels", "background,mito"]
+    assert main([*words, "-o", str(out), *options]) == 2
+    assert says in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_network_that_does_not_fit_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "damaged.onnx").write_bytes(b"nothing")
+    words = ["checkpoints", "import", str(tmp_path / "damaged.onnx"), "--channels", "mito"]
+    assert main([*words, "-o", str(tmp_path / "new.safetensors")]) == 2
+    assert "damaged.onnx" in capsys.readouterr().err

@@ -146,3 +146,75 @@ def test_an_import_that_is_killed_leaves_no_part_of_the_labels(
         shutil.rmtree(out.parent, ignore_errors=True)
         play(lambda: drive(write_results(results, classes, out)), out.parent, stop)
         assert not out.exists() or sorted(p.name for p in (out / "labels").iterdir()) == names
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "classes", "Classes", "zarr.json", "<b>", "con"])
+def test_a_class_whose_name_is_no_folder_is_imported(
+    committed: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "labels.zarr"
+    assert main(["import", str(committed), "-o", str(out), "--classes", name]) == 0
+    folders = [path.name for path in (out / "labels").iterdir() if path.is_dir()]
+    assert list(names_of(out).values()) == [name]
+    (objects,) = set(folders) - {"classes"}
+    assert np.array_equal(labels_of(out, objects), OBJECTS)
+
+
+def test_a_name_too_long_for_a_folder_is_told(
+    committed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "labels.zarr"
+    assert main(["import", str(committed), "-o", str(out), "--classes", "m" * 300]) == 2
+    assert "too long for a folder" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("classes", "divisor", "says"),
+    [
+        ("7=mito", "1000", "its classes are: 1, 2"),
+        ("1=mito,7=er", "1000", "no class 7 (er)"),
+        ("1=mito", "100000", "its classes are: none"),
+        ("0=mito", "1000", "0 is the background"),
+        ("1=mito", str(10**21), "uint32"),
+    ],
+)
+def test_classes_that_a_panoptic_result_lacks_are_told(
+    predicted: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    classes: str,
+    divisor: str,
+    says: str,
+) -> None:
+    out = tmp_path / "labels.zarr"
+    arguments = ["import", str(predicted), "-o", str(out), "--classes", classes]
+    assert main([*arguments, "--divisor", divisor]) == 2
+    assert says in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_values_of_classes_need_a_divisor(
+    committed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "labels.zarr"
+    assert main(["import", str(committed), "-o", str(out), "--classes", "7=mito"]) == 2
+    assert "--divisor" in capsys.readouterr().err
+
+
+def test_a_result_without_objects_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tifffile.imwrite(tmp_path / "empty.tif", np.zeros_like(OBJECTS), photometric="minisblack")
+    out = tmp_path / "labels.zarr"
+    assert main(["import", str(tmp_path / "empty.tif"), "-o", str(out), "--classes", "mito"]) == 2
+    assert "holds no object" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_objects_of_64_bits_are_imported(tmp_path: Path) -> None:
+    objects = OBJECTS.astype(np.uint64) * 2**40
+    tifffile.imwrite(tmp_path / "many.tif", objects, photometric="minisblack")
+    out = tmp_path / "labels.zarr"
+    assert main(["import", str(tmp_path / "many.tif"), "-o", str(out), "--classes", "mito"]) == 0
+    assert np.array_equal(labels_of(out, "mito"), objects)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -117,3 +121,56 @@ def test_a_folder_without_volumes_is_an_error(tmp_path: Path) -> None:
         neuroglancer_link(layers_of(tmp_path, "http://localhost:8000"))
     with pytest.raises(UserError, match="is not a folder"):
         open_server(tmp_path / "none")
+
+
+def test_a_folder_with_odd_names_and_damaged_volumes_is_linked(folder: Path) -> None:
+    (folder / "my labels.zarr").rename(folder / os.fsdecode(b"caf\xe9.zarr"))
+    (folder / "deep.precomputed").mkdir()
+    (folder / "deep.precomputed/info").write_text("[" * 100_000)
+    (folder / "none.precomputed").mkdir()
+    (folder / "none.precomputed/info").write_bytes(b"\xff\xfe")
+    link = neuroglancer_link(layers_of(folder, "http://localhost:8000"))
+    assert "caf%E9.zarr" in unquote(link.partition("#!")[2])
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "status"),
+    [
+        ("note.txt", "bytes=-0", 416),
+        ("note.txt", "bytes=" + "9" * 5000 + "-", 416),
+        ("note.txt", "bytes=-" + "9" * 5000, 416),
+        ("empty", "bytes=0-", 416),
+        ("pipe", "bytes=0-1", 404),
+        ("pipe", None, 404),
+        ("%00", None, 404),
+        ("note.txt%00", "bytes=0-1", 404),
+    ],
+)
+def test_an_odd_request_is_refused_without_a_traceback(
+    folder: Path,
+    address: str,
+    capsys: pytest.CaptureFixture[str],
+    path: str,
+    asked: str | None,
+    status: int,
+) -> None:
+    (folder / "empty").touch()
+    os.mkfifo(folder / "pipe")
+    headers = {"Range": asked} if asked else {}
+    assert requests.get(f"{address}/{path}", headers=headers, timeout=5).status_code == status
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_viewer_that_goes_away_is_no_news(
+    folder: Path, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (folder / "big").open("wb") as file:
+        file.truncate(64_000_000)
+    port = int(address.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\nRange: bytes=0-63999999\r\n\r\n")
+        line.recv(100)
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    requests.get(f"{address}/note.txt", timeout=5)
+    time.sleep(0.3)
+    assert capsys.readouterr().err == ""

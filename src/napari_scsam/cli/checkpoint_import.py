@@ -9,6 +9,9 @@ from typing import Any
 from napari_scsam.cli.shared.checkpoint_path import CHECKPOINT_SUFFIX, check_checkpoint_path
 from napari_scsam.cli.shared.parts import command, note
 
+LEAST_RANGE = 1e-6
+"""Between the input of a network for black and for white; a network sees no less."""
+
 VALUES = {"logits": False, "probabilities": True}
 
 
@@ -104,6 +107,13 @@ def _range_of(mean: float, deviation: float) -> tuple[float, float]:
 
     if not deviation > 0:
         raise UserError(f"the standard deviation is {deviation:g}; give one above 0")
+    if not 0 <= mean <= 1:
+        largest = next((top for top in (255, 65_535) if 1 < mean <= top), None)
+        hint = f" ({mean / largest:.4g} {deviation / largest:.4g}?)" if largest else ""
+        raise UserError(
+            f"the mean is {mean:g}, but grey values are in 0..1 before it is subtracted{hint}; "
+            "give both as fractions of the largest value"
+        )
     return -mean / deviation, (1 - mean) / deviation
 
 
@@ -115,13 +125,16 @@ def input_range(
     Raises
     ------
     UserError
-        When both are the same, or the standard deviation is not above 0.
+        When both are the same, the standard deviation is not above 0, or the mean is no grey value
+        in 0..1.
     """
     from napari_scsam.config import UserError
 
-    if mean_std is not None:
-        return _range_of(*mean_std)
+    option = "--range"
     black, white = ends or (0.0, 1.0)
-    if black == white:
-        raise UserError("black and white are the same; give two values for --range")
+    if mean_std is not None:
+        option = "--mean-std"
+        black, white = _range_of(*mean_std)
+    if abs(white - black) < LEAST_RANGE:
+        raise UserError(f"black and white are the same; give other values for {option}")
     return black, white

@@ -61,7 +61,7 @@ def new_level(
     return group.create_array(
         path,
         shape=shape,
-        dtype=dtype,
+        dtype=np.dtype(dtype.str),  # zarr does not know C's long long, which TIFFs are read as
         chunks=chunk_sides(shape),
         shards=shards,
         compressors=ZstdCodec(level=0, checksum=True),  # so that damage is seen when it is read

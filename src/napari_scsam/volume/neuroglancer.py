@@ -7,7 +7,9 @@ parts of files. A browser lets them read only what the server allows their site 
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -38,7 +40,7 @@ def layers_of(folder: Path, address: str) -> list[dict[str, str]]:
     """
     layers: list[dict[str, str]] = []
     for path in sorted(folder.iterdir()):
-        place = f"{address}/{quote(path.name)}"
+        place = f"{address}/{_quoted(path.name)}"
         if path.suffix == ".precomputed" and (path / "info").is_file():
             layers.append(_layer(path.name, _kind(path / "info"), f"precomputed://{place}"))
         elif path.is_dir() and is_zarr(path):
@@ -50,14 +52,19 @@ def _zarr_layers(path: Path, place: str) -> Iterator[dict[str, str]]:
     if what_is(path) is not Contents.LABELS:
         yield _layer(path.name, "image", f"zarr://{place}/")
     for name in listed_labels(path):
-        source = f"zarr://{place}/labels/{quote(name)}/"
+        source = f"zarr://{place}/labels/{_quoted(name)}/"
         yield _layer(f"{path.name} {name}", "segmentation", source)
+
+
+def _quoted(name: str) -> str:
+    """Return a name in a link, also one that is no UTF-8."""
+    return quote(os.fsencode(name))
 
 
 def _kind(info: Path) -> str:
     try:
-        return str(json.loads(info.read_text(encoding="utf-8")).get("type", "image"))
-    except (ValueError, AttributeError):
+        return str(json.loads(info.read_bytes()).get("type", "image"))
+    except (OSError, ValueError, AttributeError, RecursionError):
         return "image"
 
 
@@ -112,17 +119,23 @@ class Handler(SimpleHTTPRequestHandler):
         """Send a file, or the part that is asked for."""
         path = Path(self.translate_path(self.path))
         asked = self.headers.get("Range")
-        if asked is None or not path.is_file():
+        if not path.is_file():  # a folder, a pipe, nothing, or a name that no file has
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
+        if asked is None:
             super().do_GET()
             return
-        part = parse_byte_range(asked, path.stat().st_size)
+        try:
+            with path.open("rb") as file:
+                self._send_part(file, asked, path.stat().st_size)
+        except PermissionError:
+            self.send_error(HTTPStatus.NOT_FOUND)
+
+    def _send_part(self, file: BinaryIO, asked: str, size: int) -> None:
+        part = parse_byte_range(asked, size)
         if part is None:
             self.send_error(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
             return
-        with path.open("rb") as file:
-            self._send_part(file, part, path.stat().st_size)
-
-    def _send_part(self, file: BinaryIO, part: range, size: int) -> None:
         file.seek(part.start)
         content = file.read(len(part))
         self.send_response(HTTPStatus.PARTIAL_CONTENT)
@@ -134,15 +147,26 @@ class Handler(SimpleHTTPRequestHandler):
 
 def parse_byte_range(text: str, size: int) -> range | None:
     """Read ``bytes=A-B``, ``bytes=A-`` or ``bytes=-N`` of a file; None when it is not in it."""
-    match = re.fullmatch(r"bytes=(\d*)-(\d*)", text.strip())
+    match = re.fullmatch(r"bytes=([0-9]{0,20})-([0-9]{0,20})", text.strip())
     if match is None or match.group(0) == "bytes=-":
         return None
     first, last = match.groups()
     if not first:
-        return range(max(0, size - int(last)), size)
+        return range(max(0, size - int(last)), size) or None
     stop = min(size, int(last) + 1 if last else size)
     found = range(int(first), stop)
     return found or None
+
+
+class Server(ThreadingHTTPServer):
+    """Answers each request in a thread; one that fails is a line, and costs no other."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """Say what went wrong; viewers that go away in the middle of a file are no news."""
+        error = sys.exc_info()[1]
+        if isinstance(error, ConnectionError | TimeoutError):
+            return
+        sys.stderr.write(f"scsam: a request failed ({type(error).__name__}: {error})\n")
 
 
 def open_server(folder: Path, port: int = 0) -> ThreadingHTTPServer:
@@ -163,7 +187,7 @@ def open_server(folder: Path, port: int = 0) -> ThreadingHTTPServer:
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; name the one that holds the volumes")
     try:
-        return ThreadingHTTPServer(("127.0.0.1", port), _handler_of(folder))
+        return Server(("127.0.0.1", port), _handler_of(folder))
     except (OSError, OverflowError) as error:
         raise UserError(f"port {port} cannot be used ({error}); choose another --port") from error
 

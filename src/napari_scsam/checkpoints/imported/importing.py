@@ -18,6 +18,7 @@ from napari_scsam.checkpoints.imported.runners import Runner, open_runner
 from napari_scsam.checkpoints.tensors import write_tensors
 from napari_scsam.config import UserError
 from napari_scsam.errors import MissingFileError
+from napari_scsam.plausible import guess_of, is_plausible_along
 
 if TYPE_CHECKING:
     from napari_scsam.model.imported_network import ImportedNetwork
@@ -77,9 +78,31 @@ def import_network(file: Path, out: Path, card: NetworkCard) -> CheckpointInfo:
     Raises
     ------
     UserError
-        When the file cannot be read, or the network does not fit the card.
+        When the file cannot be read, or the network does not fit the card; the file is named.
     """
+    _check_size(card.nm_per_pixel)
     content = _read_file(file)
+    try:
+        return _import(content, file, out, card)
+    except UserError as error:
+        if file.name in str(error):
+            raise
+        raise UserError(f"{file.name} is not imported: {error}") from error
+
+
+def _check_size(nm_per_pixel: float | None) -> None:
+    """Check the pixel size that a user gives, and guess what was meant."""
+    if nm_per_pixel is None or not nm_per_pixel > 0 or is_plausible_along(nm_per_pixel, "x"):
+        return  # what is no size at all is refused with the other settings
+    guess = guess_of(nm_per_pixel, "x")
+    hint = f" ({guess:g} nm?)" if guess is not None else ""
+    raise UserError(
+        f"a pixel of {nm_per_pixel:g} nm is not plausible{hint}; "
+        "give the pixel size that it was trained at, in nm"
+    )
+
+
+def _import(content: bytes, file: Path, out: Path, card: NetworkCard) -> CheckpointInfo:
     kind = KINDS[file.suffix.lower()]
     table = read_channels(card.channels, checkpoint_info().classes)
     runner, shape = open_runner(kind, content, card.output)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import zarr
 from napari.utils.notifications import show_info
-from napari.utils.transforms import Affine
+from numpy.typing import NDArray
 
-from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
+from napari_scsam.config import ClassSpec, UserError, parse_classes, parse_voxel_size
 from napari_scsam.errors import describe_os_error
 from napari_scsam.gui.layers.class_table import (
     CLASSES_KEY,
@@ -21,16 +21,16 @@ from napari_scsam.gui.layers.class_table import (
     VOXEL_SIZE_KEY,
     class_table,
 )
-from napari_scsam.gui.layers.plane import VOLUME_AXES, is_tilted
+from napari_scsam.gui.layers.file_place import check_layer_place, lost_place, physical_place
+from napari_scsam.gui.layers.plane import VOLUME_AXES
 from napari_scsam.io.axes import SeveralError
 from napari_scsam.io.contents import is_label_image
 from napari_scsam.io.find_labels import listed_labels
-from napari_scsam.io.label_header import LabelHeader, label_header
+from napari_scsam.io.label_header import label_header
 from napari_scsam.io.labels import read_class_table, write_labels, writing_labels
 from napari_scsam.io.locations import is_address
 from napari_scsam.io.read_errors import explaining
 from napari_scsam.io.remote.labels import labels_beside
-from napari_scsam.io.units import to_nm, voxel_size_nm
 from napari_scsam.io.volumes import Volume, open_labels, open_volume
 from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
 
@@ -216,27 +216,30 @@ def _write(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         level = data[0]
     check_layer_place(attributes, level.ndim)
     if level.ndim > VOLUME_AXES:
-        return _write_volumes(path, level, attributes)
+        written = _write_volumes(path, level, attributes)
+    else:
+        written = [_write_volume(path, level, attributes)]
+    for text in lost_place(attributes, level.ndim):
+        show_info(text)
+    return written
+
+
+def _write_volume(path: str, level: Any, attributes: dict[str, Any]) -> str:
     metadata = attributes.get("metadata", {})
     classes: tuple[ClassSpec, ...] = ()
     if CLASSES_KEY in metadata:
         classes = parse_classes(metadata[CLASSES_KEY])
     size, origin = physical_place(attributes, level.ndim)
-    size = metadata.get(VOXEL_SIZE_KEY) or size
+    size = parse_voxel_size(metadata.get(VOXEL_SIZE_KEY)) or size
     if prod(level.shape) * level.dtype.itemsize <= IN_MEMORY or not path.endswith(".zarr"):
-        write_labels(path, np.asarray(level), size, classes, origin=origin)
-        return [path]
+        write_labels(path, read_pixels(level, attributes), size, classes, origin=origin)
+        return path
     dtype = np.dtype(level.dtype)
     header = label_header("classes", tuple(level.shape), size, classes, origin, dtype)
-    _write_by_slices(Path(path), level, header)
-    return [path]
-
-
-def _write_by_slices(path: Path, level: Any, header: LabelHeader) -> None:
-    """Write labels that are larger than the memory."""
-    with writing_labels(path, header, tuple(level.shape), np.dtype(level.dtype)) as stored:
-        for z in range(level.shape[0]):
-            stored[z] = np.asarray(level[z])
+    with writing_labels(Path(path), header, tuple(level.shape), dtype) as stored:
+        for z in range(level.shape[0]):  # larger than the memory
+            stored[z] = read_pixels(level[z], attributes)
+    return path
 
 
 def _write_volumes(path: str, level: Any, attributes: dict[str, Any]) -> list[str]:
@@ -250,11 +253,11 @@ def _write_volumes(path: str, level: Any, attributes: dict[str, Any]) -> list[st
     file = Path(path)
     written = []
     for lead in np.ndindex(*level.shape[:-VOLUME_AXES]):
-        volume = np.asarray(level[lead])
+        volume = read_pixels(level[lead], attributes)
         if volume.any():
             name = "_".join([file.stem, *map(str, lead)])
             one = file.with_name(f"{name}{file.suffix}")
-            written += _write(str(one), volume, _of_volume(attributes))
+            written.append(_write_volume(str(one), volume, _of_volume(attributes)))
     if not written:
         raise UserError(f"{attributes.get('name', 'the layer')!r} is empty; segment a slice first")
     return written
@@ -267,34 +270,21 @@ def _of_volume(attributes: dict[str, Any]) -> dict[str, Any]:
     return kept | {key: value[-VOLUME_AXES:] for key, value in places.items()}
 
 
-def check_layer_place(attributes: dict[str, Any], ndim: int) -> None:
-    """Check that a file can hold the place of a layer, before anything is written.
+def read_pixels(data: Any, attributes: dict[str, Any]) -> NDArray[Any]:
+    """Read the pixels of a layer, which may be computed, or lie in a file.
 
     Raises
     ------
     UserError
-        When the layer is sheared or rotated through its slices.
+        When that fails, whatever the library behind it says.
     """
-    shape = {key: attributes[key] for key in ("rotate", "shear") if key in attributes}
-    steps = Affine(scale=attributes.get("scale", (1.0,) * ndim), ndim=ndim, **shape).linear_matrix
-    affine = attributes.get("affine")
-    if affine is not None:
-        steps = np.asarray(affine)[:ndim, :ndim] @ steps
-    if any(is_tilted(steps.T, axis) for axis in range(ndim - 2)):
+    try:
+        return np.asarray(data)
+    except (OSError, UserError):
+        raise
+    except Exception as error:
+        name = attributes.get("name", "the layer")
         raise UserError(
-            f"{attributes.get('name', 'the layer')!r} is sheared or rotated through its slices, "
-            "which a label file cannot hold; reset its transform, then save it"
-        )
-
-
-def physical_place(
-    attributes: dict[str, Any], ndim: int
-) -> tuple[VoxelSize | None, tuple[float, float, float]]:
-    """Return voxel size and origin, nm along z, y, x, of a layer; no size if it has no units."""
-    scale = attributes.get("scale", (1.0,) * ndim)
-    translate = attributes.get("translate", (0.0,) * ndim)
-    units = [str(unit) for unit in attributes.get("units", ("pixel",) * ndim)]
-    size = voxel_size_nm([abs(float(step)) for step in scale], units)
-    shift = [to_nm(float(by), unit) or 0.0 for by, unit in zip(translate, units, strict=True)]
-    z, y, x = [0.0] * (3 - ndim) + shift
-    return size, (z, y, x)
+            f"the pixels of {name!r} cannot be read ({type(error).__name__}: {error}); "
+            "open its file again, or convert the layer to an array"
+        ) from error

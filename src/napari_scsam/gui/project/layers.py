@@ -11,7 +11,7 @@ from napari.layers import Image, Labels, Layer
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, PATH_KEY, new_labels, same_grid
-from napari_scsam.gui.layers.files import physical_place
+from napari_scsam.gui.layers.file_place import physical_place
 from napari_scsam.gui.layers.instance_classes import OBJECTS_KEY
 from napari_scsam.gui.layers.plane import VOLUME_AXES, check_segmentable, full_resolution
 from napari_scsam.gui.project.window_state import restore_look

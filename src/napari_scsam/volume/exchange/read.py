@@ -9,6 +9,7 @@ each class, or TIFFs of them. Its array ``panoptic_xy`` has the values class · 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from napari_scsam.io.zarr_access import is_zarr
 COMMITTED = "committed_objects"
 PREDICTED_SUFFIX = "_pred"
 PANOPTIC = "panoptic_"
+SHOWN = 10
+"""Most classes that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,13 @@ class ClassObjects:
             return labels > 0, np.maximum(labels, 0)
         where = labels // self.divisor == self.value
         return where, np.where(where, labels % self.divisor, 0)
+
+    def classes_there(self) -> list[int]:
+        """Return the classes that a panoptic result holds."""
+        found: set[int] = set()
+        for z in range(self.volume.depth):
+            found.update(np.unique(self.volume.plane(z) // self.divisor).tolist())
+        return sorted(found - {0})
 
 
 def read_results(
@@ -110,13 +120,17 @@ def _inside(path: str, panoptic: Sequence[str]) -> str:
 
 
 def _only_class(volume: Volume, names: Sequence[str] | Mapping[int, str] | None) -> ClassObjects:
-    listed = list(names.values()) if isinstance(names, Mapping) else list(names or ())
-    if len(listed) != 1:
+    if isinstance(names, Mapping):
+        raise UserError(
+            f"the values in {volume.name} are objects, so {next(iter(names))} is no class; give the "
+            "one name, as in --classes mitochondrion, or --divisor if values are class · N + object"
+        )
+    if len(names or ()) != 1:
         raise UserError(
             "its objects are of one class that the file does not name; "
             "give it with --classes mitochondrion"
         )
-    return ClassObjects(listed[0], volume)
+    return ClassObjects(*(names or ()), volume)
 
 
 def _predicted(
@@ -137,5 +151,43 @@ def _panoptic(
         raise UserError(f"the divisor is {divisor}; give that of empanada, such as 1000")
     if not isinstance(names, Mapping):
         raise UserError("a panoptic result numbers its classes; name them: --classes 1=mito,2=ER")
+    if 0 in names:
+        raise UserError(
+            f"0 is the background, so it cannot be {names[0]!r}; number the classes from 1"
+        )
     volume = open_labels(path)
+    if divisor > np.iinfo(volume.dtype).max:
+        raise UserError(
+            f"the divisor is {divisor}, but {path} holds {volume.dtype}; "
+            "give that of empanada, such as 1000"
+        )
     return [ClassObjects(name, volume, value, divisor) for value, name in names.items()]
+
+
+def check_found(results: Sequence[ClassObjects], found: AbstractSet[str]) -> None:
+    """Check that a result holds objects, and a panoptic one each class that was named.
+
+    Parameters
+    ----------
+    results
+        What was read.
+    found
+        Names of the classes that are in it.
+
+    Raises
+    ------
+    UserError
+        When it does not; the message names the classes that there are.
+    """
+    missing = [one for one in results if one.name not in found]
+    if not missing or (found and not missing[0].divisor):
+        return
+    one = missing[0]
+    if not one.divisor:
+        raise UserError(f"{one.volume.name} holds no object; choose the result that has some")
+    values = one.classes_there()
+    there = ", ".join(map(str, values[:SHOWN])) or "none"
+    raise UserError(
+        f"{one.volume.name} has no class {one.value} ({one.name}); with the divisor {one.divisor}, "
+        f"its classes are: {there}; name those, or give another --divisor"
+    )

@@ -14,7 +14,8 @@ from napari_scsam.io.labels import writing_new_labels
 from napari_scsam.io.zarr_access import ZarrArray
 from napari_scsam.project.project import CLASSES
 from napari_scsam.steps import Progress, Steps
-from napari_scsam.volume.exchange.read import ClassObjects
+from napari_scsam.volume.exchange.read import ClassObjects, check_found
+from napari_scsam.volume.instances.kinds import ObjectKind, check_folders
 
 
 def write_results(
@@ -39,8 +40,10 @@ def write_results(
     Raises
     ------
     UserError
-        When the results differ in shape, or the place will not do.
+        When the results differ in shape, have no objects, or the place will not do.
     """
+    kinds = [ObjectKind(spec.name, (), taken=frozenset((CLASSES,))) for spec in classes]
+    check_folders(kinds)
     first = results[0].volume
     for one in results:
         if one.volume.shape != first.shape:
@@ -52,13 +55,15 @@ def write_results(
     dtype = np.dtype(label_dtype(classes))
     total = first.depth * (1 + len(results))
     images = [(label_header(CLASSES, first.shape, size, classes, first.origin, dtype), dtype)]
-    for one, spec in zip(results, classes, strict=True):
+    for one, kind in zip(results, kinds, strict=True):
         own = one.volume.dtype
-        images.append((label_header(spec.name, first.shape, size, (), first.origin, own), own))
+        images.append((label_header(kind.folder, first.shape, size, (), first.origin, own), own))
+    found: set[str] = set()
     with writing_new_labels(out, images, first.shape) as levels:
         for z in range(first.depth):
             yield Progress(z, total, CLASSES)
-            _write_classes(levels[0], z, results, classes)
+            found |= _write_classes(levels[0], z, results, classes)
+        check_found(results, found)
         for number, one in enumerate(results, 1):
             for z in range(first.depth):
                 yield Progress(number * first.depth + z, total, classes[number - 1].name)
@@ -68,11 +73,17 @@ def write_results(
 
 def _write_classes(
     level: ZarrArray, z: int, results: Sequence[ClassObjects], classes: Sequence[ClassSpec]
-) -> None:
+) -> set[str]:
+    """Write the classes of a slice, and return the names of those that are there."""
     labels = np.zeros(level.shape[-2:], level.dtype)
+    found = set()
     for one, spec in zip(results, classes, strict=True):
-        labels[one.read(z)[0] & (labels == 0)] = spec.id
+        where = one.read(z)[0]
+        if where.any():
+            found.add(one.name)
+        labels[where & (labels == 0)] = spec.id
     level[_key(level, z)] = labels
+    return found
 
 
 def _key(level: ZarrArray, z: int) -> tuple[int, ...]:

@@ -19,6 +19,10 @@ RESERVED = frozenset(("zarr.json", "meshes.json", "con", "prn", "aux", "nul"))
 """Names beside these folders of files with another meaning, and of devices of Windows."""
 
 
+LONGEST = 200
+"""Bytes in the name of a folder; most file systems hold 255, and drafts have longer names."""
+
+
 @dataclass(frozen=True)
 class ObjectKind:
     """Objects of one class, which get one image of instances."""
@@ -29,14 +33,17 @@ class ObjectKind:
     """Label values of the class and of its parts. Empty: each value above 0 is objects by itself.
     """
 
+    taken: frozenset[str] = frozenset()
+    """Names of other label images beside its own."""
+
     @property
     def folder(self) -> str:
         """Name of its label image, which is a folder: without what no folder's name may hold."""
         name = "".join("_" if letter in '/\\:*?"<>|' else letter for letter in self.name.strip())
-        if name.casefold() in RESERVED:
-            return f"_{name}"
         if name.startswith((".", "__")):
-            return f"_{name.lstrip('._')}"
+            name = f"_{name.lstrip('._')}"
+        if name.casefold() in RESERVED | self.taken:
+            name = f"_{name}"
         return name
 
     def mask(self, labels: NDArray[Any]) -> NDArray[np.bool_]:
@@ -79,7 +86,7 @@ def kinds_of(
     if requested is None:
         chosen = tuple(spec for spec in chosen if spec.part_of not in names)
     kinds = tuple(ObjectKind(spec.name, _values(spec, classes)) for spec in chosen)
-    _check_folders(kinds)
+    check_folders(kinds)
     return kinds
 
 
@@ -94,9 +101,21 @@ def _values(whole: ClassSpec, classes: Sequence[ClassSpec]) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _check_folders(kinds: Sequence[ObjectKind]) -> None:
+def check_folders(kinds: Sequence[ObjectKind]) -> None:
+    """Check that each kind has a folder of its own, whose name is not too long.
+
+    Raises
+    ------
+    UserError
+        When two would share one, or a file system cannot hold the name.
+    """
     names: dict[str, str] = {}
     for kind in kinds:
+        if len(kind.folder.encode()) > LONGEST:
+            raise UserError(
+                f"the name of the class {kind.name[:40]!r}… is too long for a folder "
+                f"({len(kind.folder.encode())} of {LONGEST} bytes); choose a shorter one"
+            )
         key = kind.folder.casefold()
         if key in names:
             raise UserError(

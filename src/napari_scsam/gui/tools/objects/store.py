@@ -16,7 +16,7 @@ from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.jobs.objects import LabelsLocation, MeasureRequest, measure_steps
 from napari_scsam.gui.layers.class_table import same_grid
-from napari_scsam.gui.layers.files import physical_place
+from napari_scsam.gui.layers.file_place import physical_place
 from napari_scsam.gui.layers.instance_classes import (
     UNKNOWN_CLASS,
     ObjectClasses,
