@@ -9,6 +9,8 @@ import platformdirs
 import pytest
 
 from napari_scsam import paths
+from napari_scsam.checkpoints.find import find_checkpoint
+from napari_scsam.errors import UserError
 
 FOLDERS = [
     (paths.user_folder, "NAPARI_SCSAM_CHECKPOINTS"),
@@ -88,3 +90,23 @@ def test_weights_in_the_package_come_before_those_of_a_clone(
 
 def test_the_registry_is_among_the_shipped_weights() -> None:
     assert (paths.weights_folder() / "registry.json").is_file()
+
+
+@pytest.mark.parametrize(("folder", "variable"), FOLDERS)
+def test_without_a_home_nothing_is_written_where_the_program_was_started(
+    folder: Callable[[], Path], variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "~nobody-of-this-name/x")
+    with pytest.raises(UserError, match=f"{variable} is '~nobody-of-this-name/x'"):
+        folder()
+    monkeypatch.delenv(variable)
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda _: Path("~/.cache/x"))
+    monkeypatch.setattr(platformdirs, "user_data_path", lambda _: Path("~/.local/x"))
+    with pytest.raises(UserError, match="set HOME or NAPARI_SCSAM_"):
+        folder()
+
+
+def test_a_home_that_nobody_knows_stays() -> None:
+    assert paths.with_home("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")
+    with pytest.raises(UserError, match="nobody-of-this-name"):
+        find_checkpoint("~nobody-of-this-name/x")

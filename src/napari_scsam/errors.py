@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 DRAFT = re.compile(r"\.([^/\\]+?)\.\d+\.(?:part|old)\b")
 """Name of a draft that `napari_scsam.atomic` writes; the group is the name that the user knows."""
@@ -111,6 +112,17 @@ def describe_os_error(error: OSError) -> str:
         f"{without_drafts(what)} cannot be read or written ({without_drafts(why)}); "
         "check the path, its permissions and the free disk space"
     )
+
+
+@contextmanager
+def saying_os_errors() -> Iterator[None]:
+    """Raise a `UserError` with a sentence in place of an `OSError`."""
+    try:
+        yield
+    except UserError:  # one that is an `OSError`, too, says it already
+        raise
+    except OSError as error:
+        raise UserError(describe_os_error(error)) from error
 
 
 def without_drafts(text: str) -> str:

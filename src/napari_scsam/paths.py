@@ -45,17 +45,19 @@ def weights_folder() -> Path:
 
 def user_folder() -> Path:
     """Return the folder of the user's own and downloaded checkpoints."""
-    return _chosen("NAPARI_SCSAM_CHECKPOINTS") or platformdirs.user_data_path(APP) / "checkpoints"
+    return _chosen("NAPARI_SCSAM_CHECKPOINTS") or _data_folder() / "checkpoints"
 
 
 def preferences_folder() -> Path:
     """Return the folder of what is kept between two windows."""
-    return _chosen("NAPARI_SCSAM_USER") or platformdirs.user_data_path(APP)
+    return _chosen("NAPARI_SCSAM_USER") or _data_folder()
 
 
 def cache_folder() -> Path:
     """Return the folder of downloads and embeddings."""
-    return _chosen("NAPARI_SCSAM_CACHE") or platformdirs.user_cache_path(APP)
+    return _chosen("NAPARI_SCSAM_CACHE") or _whole(
+        platformdirs.user_cache_path(APP), "NAPARI_SCSAM_CACHE"
+    )
 
 
 def staging_folder() -> Path:
@@ -97,7 +99,45 @@ def signs_requests() -> bool:
     return os.environ.get("NAPARI_SCSAM_SIGNED", "") not in ("", "0")
 
 
+def with_home(path: str | os.PathLike[str]) -> Path:
+    """Return a path whose ``~`` is the home folder; it stays where that is not known."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  # that of pathlib raises a RuntimeError
+
+
+def _data_folder() -> Path:
+    return _whole(platformdirs.user_data_path(APP), "NAPARI_SCSAM_USER")
+
+
+def _whole(folder: Path, variable: str) -> Path:
+    """Return a standard folder, unless it would be wherever the program was started.
+
+    Raises
+    ------
+    UserError
+        When it is no whole path, as where a container has no home folder.
+    """
+    if not folder.is_absolute():
+        raise UserError(
+            f"the folder {folder} is no whole path, as no home folder is known; "
+            f"set HOME or {variable}"
+        )
+    return folder
+
+
 def _chosen(variable: str) -> Path | None:
-    """Return the folder that an environment variable names, if it is set."""
+    """Return the folder that an environment variable names, if it is set.
+
+    Raises
+    ------
+    UserError
+        When it begins with the home of somebody whom this computer does not know.
+    """
     text = os.environ.get(variable)
-    return Path(text).expanduser() if text else None
+    if not text:
+        return None
+    folder = with_home(text)
+    if text.startswith("~") and folder == Path(text):
+        raise UserError(
+            f"{variable} is {text!r}, but no such home folder is known; give the whole path"
+        )
+    return folder

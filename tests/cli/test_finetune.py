@@ -105,6 +105,10 @@ def test_a_report_that_cannot_be_written_costs_no_training(
         ('{"1": " "}', "must give names for label values from 1 on"),
         ('{"one": "vesicle"}', "does not name classes"),
         ("nothing", "does not name classes"),
+        ('[["1", "vesicle"]]', "does not name classes"),
+        ("[" * 100_000, "does not name classes"),
+        ('{"1": "vesicle", "1": "granule"}', "names the label value 1 2 times"),
+        ('{"1": "vesicle", "01": "granule"}', "names the label value 1 2 times"),
     ],
 )
 def test_a_wrong_class_file_is_told(tmp_path: Path, text: str, says: str) -> None:

@@ -18,7 +18,7 @@ import zarr
 
 from napari_scsam.config import UserError
 from napari_scsam.infer import disk_cache
-from napari_scsam.infer.disk_cache import DiskCache, default_cache
+from napari_scsam.infer.disk_cache import DiskCache, default_cache, is_tile_array
 from napari_scsam.paths import DEFAULT_CACHE_GB
 
 SHAPE = (6, 8, 10)
@@ -258,3 +258,19 @@ def test_python_that_ends_meanwhile_is_not_taken_for_foreign_files(tmp_path: Pat
     assert done.stdout == "''\n"
     assert done.stderr == ""
     assert (tmp_path / "early/zarr.json").is_file()
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "no"), OSError(36, "too long")])
+def test_a_place_that_cannot_be_looked_at_holds_nothing(
+    cache: DiskCache, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    def refuse(_path: Path) -> bool:
+        raise error
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert cache.get("slice", 0, (2, 2)) is None
+
+
+def test_lists_in_lists_without_end_are_a_damaged_slice(tmp_path: Path) -> None:
+    (tmp_path / "zarr.json").write_text("[" * 100_000)
+    assert is_tile_array(tmp_path)

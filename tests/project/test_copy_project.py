@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from napari_scsam.config import ClassSpec, UserError
-from napari_scsam.io.volumes import open_volume
+from napari_scsam.io.stored_chunks import StoredChunks
+from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.project.copy_project import copy_project
 from napari_scsam.project.image import ImageReference, copy_image
 from napari_scsam.project.project import CLASSES, Project, create_project
@@ -133,3 +134,41 @@ def test_a_full_disk_is_told_and_leaves_nothing(
         f"'copy.scsam.zarr' cannot be written ({why}); choose another place, or make room there"
     )
     assert not (tmp_path / "copy.scsam.zarr").exists()
+
+
+def test_what_a_full_disk_does_not_take_is_written_where_the_project_moves(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    project.array(CLASSES)[0] = 1
+    project.flush()
+    with monkeypatch.context() as disk:
+        disk.setattr(StoredChunks, "write", full)
+        project.array(CLASSES)[1] = 2
+        with pytest.raises(UserError, match="No space left on device"):
+            drive(copy_project(project, tmp_path / "backup.scsam.zarr"))
+        place = drive(copy_project(project, tmp_path / "copy.scsam.zarr", moving=True))
+        assert project.unsaved
+    project.move_to(place)
+    project.flush()
+    assert not project.unsaved
+    assert not (tmp_path / "backup.scsam.zarr").exists()
+    labels = open_labels(place / "labels" / CLASSES).data[...]
+    assert [np.unique(plane).tolist() for plane in labels[:2]] == [[1], [2]]
+
+
+def test_a_project_on_a_disk_that_became_read_only_opens_with_its_drafts(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system", str(self))
+
+    project.close()
+    draft = project.path / "labels" / "x.partial"
+    draft.write_text("half", encoding="utf-8")
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "unlink", refuse)
+        Project(project.path).close()
+    assert draft.exists()

@@ -101,3 +101,12 @@ def test_a_project_that_was_closed_can_be_opened_by_others(source, tmp_path):
 
 def test_what_waits_for_its_image_is_closed_without_a_project(tmp_path):
     OpenedProject(tmp_path, None, None, "Where is the image?").close()
+
+
+def test_a_full_disk_is_a_sentence(source, tmp_path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(UserError, match="No space left on device"):
+        finish(start_project(tmp_path / "mine.scsam.zarr", source, TABLE))

@@ -281,3 +281,15 @@ def test_a_network_without_classes_gives_its_sam_to_training(project, tmp_path, 
     assert recipe.mae_weights.is_file()
     assert (recipe.model.sam, recipe.model.tile, recipe.training.crop) == ("vit_t", 512, 512)
     assert [c.name for c in recipe.classes] == [c.name for c in TABLE]
+
+
+@pytest.mark.parametrize("layout", ["ome-zarr", "tiff"])
+def test_a_full_disk_is_a_sentence(project, tmp_path, layout, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("napari_scsam.project.training_set.write_json", full)
+        with pytest.raises(UserError, match="No space left on device"):
+            list(export_training_set(project, tmp_path / "set", layout))
+    assert not (tmp_path / "set").exists()

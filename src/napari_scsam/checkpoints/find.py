@@ -10,7 +10,7 @@ from napari_scsam.checkpoints.card import JOINED, CheckpointInfo, read_card
 from napari_scsam.checkpoints.registry import list_downloads
 from napari_scsam.config import UserError
 from napari_scsam.errors import MissingFileError
-from napari_scsam.paths import user_folder, weights_folder
+from napari_scsam.paths import user_folder, weights_folder, with_home
 
 DEFAULT = "default"
 """Name of the shipped checkpoint."""
@@ -44,7 +44,7 @@ def find_checkpoint(name: str | Path = DEFAULT) -> Path:
     name = str(name)
     if name == DEFAULT:
         return weights_folder() / _DEFAULT_FILE
-    path = Path(name).expanduser()
+    path = with_home(name)
     if path.is_file():
         return path
     listed = {info.name: info.path for info in list_checkpoints()}

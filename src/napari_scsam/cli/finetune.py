@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,11 +119,18 @@ def read_class_names(path: Path) -> dict[int, str]:
 
     text = _read_bytes(path)
     try:
-        names = TypeAdapter(dict[int, str]).validate_json(text)
-    except ValidationError as error:
+        pairs = json.loads(text, object_pairs_hook=tuple)
+        entries = TypeAdapter(tuple[tuple[int, str], ...]).validate_python(
+            pairs if isinstance(pairs, tuple) else None
+        )
+    except (ValueError, RecursionError, ValidationError) as error:
         raise UserError(
             f'{path} does not name classes; write {{"1": "mitochondrion", …}} into it'
         ) from error
+    for value, count in Counter(value for value, _ in entries).items():
+        if count > 1:
+            raise UserError(f"{path} names the label value {value} {count} times; give it one name")
+    names = dict(entries)
     if not names or min(names) < 1 or not all(name.strip() for name in names.values()):
         raise UserError(f"{path} must give names for label values from 1 on; 0 is background")
     for name in names.values():

@@ -29,7 +29,10 @@ class Finding:
 
 def without_home(text: str) -> str:
     """Return a text in which the user's home folder is ``~``, so that it can be published."""
-    home = str(Path.home())
+    try:
+        home = str(Path.home())
+    except RuntimeError:  # a container without a home folder
+        return text
     if len(home) < 2:  # the home of some containers is the root of the disk
         return text
     in_json = home.replace("\\", "\\\\")

@@ -91,9 +91,9 @@ class DiskCache:
             The expected h and w.
         """
         header = self.root / name / "zarr.json"
-        if not header.is_file():
-            return None
         try:
+            if not header.is_file():
+                return None
             values = np.asarray(zarr.open_array(header.parent, mode="r")[tile])
             os.utime(header)
         except READ_ERRORS:
@@ -167,7 +167,7 @@ def is_tile_array(folder: Path) -> bool:
         tiles = header["data_type"] == "float16" and header["fill_value"] == "NaN"
     except FileNotFoundError:
         return False
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         tiles = True  # damaged, and in the way of its slice
     known = (CHUNKED, r"(.*/)?[^/]*\.partial")
     return tiles and not folder.is_symlink() and not foreign_files(folder, known)

@@ -9,24 +9,38 @@ from pathlib import Path
 
 from napari_scsam.atomic import replacing_folder
 from napari_scsam.config import UserError
+from napari_scsam.errors import saying_os_errors
 from napari_scsam.project.image import ImageReference
 from napari_scsam.project.project import Project
 from napari_scsam.project.record import check_project_path, read_record, write_record
 from napari_scsam.steps import Progress
 
 
-def copy_project(project: Project, path: Path) -> Generator[Progress, None, Path]:
+def copy_project(
+    project: Project, path: Path, *, moving: bool = False
+) -> Generator[Progress, None, Path]:
     """Copy a project; the copy appears when it is complete. Returns its place.
+
+    Parameters
+    ----------
+    project
+        What is copied.
+    path
+        Of the copy.
+    moving
+        Whether `Project.move_to` follows. Then what the disk of the project does not take, as a
+        full one, is no error: it is written into the copy.
 
     Raises
     ------
     UserError
-        When there is something at `path`, it is inside a project, or it cannot be written.
+        When there is something at `path`, it is inside a project, or one of both cannot be written.
     """
     check_project_path(path)
     project.check()
     yield Progress(0, 2, "writing what is not on disk yet")
-    project.flush()
+    with suppress(OSError) if moving else saying_os_errors():
+        project.flush()
     yield Progress(1, 2, f"copying to {path.name}")
     _copy_files(project, path)
     if not project.read_only:  # a record of a newer version is copied as it is

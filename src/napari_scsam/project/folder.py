@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from napari_scsam.atomic import finish_replacing
@@ -62,8 +63,9 @@ class ProjectFolder:
             ) from error
         for pattern in HALF_WRITTEN:
             for partial in self.path.rglob(pattern):
-                if partial.is_file():
-                    partial.unlink(missing_ok=True)
+                with suppress(OSError):  # on a disk that is read-only they stay; nothing reads them
+                    if partial.is_file():
+                        partial.unlink(missing_ok=True)
 
     def check(self) -> None:
         """Check that the folder on disk is still the one that was opened.

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from napari_scsam.atomic import replacing_folder
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
+from napari_scsam.errors import saying_os_errors
 from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.volumes import Volume, open_volume
 from napari_scsam.project.damage import Damage, find_damage, image_damage
@@ -25,7 +26,7 @@ from napari_scsam.project.image import (
 )
 from napari_scsam.project.project import Project, create_project
 from napari_scsam.project.record import PROJECT_SUFFIX, check_project_path, mark_ours
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Progress, Steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,9 +98,21 @@ def start_project(
     Raises
     ------
     UserError
-        When there is something at `path`, or it is inside a project.
+        When there is something at `path`, it is inside a project, or it cannot be written.
     """
     check_project_path(path)
+    with saying_os_errors():
+        yield from _write_project(path, image, classes, typed, dtype)
+    return Project(path)
+
+
+def _write_project(
+    path: Path,
+    image: ImageSource,
+    classes: Sequence[ClassSpec],
+    typed: VoxelSize | None,
+    dtype: npt.DTypeLike,
+) -> Steps[None]:
     with replacing_folder(path, lambda _: False) as draft:
         yield Progress(0, 3, "looking at the image")
         mark_ours(draft)
@@ -117,7 +130,6 @@ def start_project(
             yield Progress(2, 3, "measuring the contrast")
             with suppress(UserError):  # an image of one grey can still be painted on
                 project.update(contrast=measure_contrast(volume.data).to_dict())
-    return Project(path)
 
 
 def open_project(

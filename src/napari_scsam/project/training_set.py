@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.atomic import finish_replacing, replacing_folder
 from napari_scsam.config import TaughtClass, UserError
+from napari_scsam.errors import saying_os_errors
 from napari_scsam.io.contents import check_outside
 from napari_scsam.io.label_files.record import LabelRecord
 from napari_scsam.io.label_files.tiff import write_label_tiff
@@ -83,7 +84,8 @@ def export_training_set(
     Raises
     ------
     UserError
-        When nothing is reviewed, `out` exists, or the volume is too large for the layout.
+        When nothing is reviewed, `out` exists or cannot be written, or the volume is too large for
+        the layout.
     """
     finish_replacing(out)
     _check_place(out, replace)
@@ -94,17 +96,18 @@ def export_training_set(
             "nothing is reviewed yet, so there is nothing to learn from; "
             "mark slices as reviewed first"
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
     start = Start(checkpoint, renumber, bool(taught), sam)
-    with replacing_folder(out, may_be_replaced) as draft:
-        yield from write(project, draft, list(slices), out)
-        origin = describe_origin(project, project.class_table(), slices)
-        write_json(draft / PROVENANCE, {**origin, "case": _case_of(out)})
-        if layout in LABELS_FILE:
-            if taught:
-                write_json(draft / TAUGHT, [known.to_dict() for known in taught])
-            text = recipe_text(project, out, LABELS_FILE[layout], start, parts)
-            (draft / RECIPE).write_text(text, encoding="utf-8")
+    with saying_os_errors():
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with replacing_folder(out, may_be_replaced) as draft:
+            yield from write(project, draft, list(slices), out)
+            origin = describe_origin(project, project.class_table(), slices)
+            write_json(draft / PROVENANCE, {**origin, "case": _case_of(out)})
+            if layout in LABELS_FILE:
+                if taught:
+                    write_json(draft / TAUGHT, [known.to_dict() for known in taught])
+                text = recipe_text(project, out, LABELS_FILE[layout], start, parts)
+                (draft / RECIPE).write_text(text, encoding="utf-8")
     return out
 
 

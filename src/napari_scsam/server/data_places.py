@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from napari_scsam.config import UserError
 from napari_scsam.io.locations import Location, is_address, parse_location, split_file
+from napari_scsam.paths import with_home
 
 MOST_ENTRIES = 5_000_000
 """Files and folders of one image that are looked at for links."""
@@ -44,7 +45,7 @@ class DataPlaces:
                 _split_address(parse_location(place).text)
                 addresses.append(parse_location(place).text.rstrip("/"))
                 continue
-            folder = Path(place).expanduser()
+            folder = with_home(place)
             if not folder.is_dir():
                 raise UserError(f"there is no folder {place} to serve data from; check the path")
             folders.append(folder.resolve())

@@ -8,50 +8,58 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
+
+Factor = Annotated[float, Field(ge=1, le=100)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Pixels = Annotated[float, Field(ge=0, le=1000)]
+Spread = Annotated[float, Field(ge=0, le=10)]
+# A recipe is checked for these; in Python, whoever sets another value means it.
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """How strongly to vary; the defaults span the microscopes we know of."""
 
-    zoom: float = 2.0
+    zoom: Factor = 2.0
     """Pixel size varies log-uniformly between 1/zoom and zoom."""
-    stretch: float = 1.25
+    stretch: Factor = 1.25
     """Pixels are longer along one axis by up to this factor."""
-    contrast: float = 0.5
+    contrast: Spread = 0.5
     """Contrast factor varies by ± this."""
-    brightness: float = 0.2
-    gamma: float = 0.5
+    brightness: Spread = 0.2
+    gamma: Spread = 0.5
     """Gamma varies between exp(-gamma) and exp(gamma)."""
-    blur: float = 1.5
+    blur: Pixels = 1.5
     """Largest sigma in pixels."""
-    tone: float = 0.4
+    tone: Spread = 0.4
     """Spread of the slopes of a random rising tone curve; 0 keeps grey steps in proportion."""
-    coarse: float = 3.0
+    coarse: Factor = 3.0
     """Largest factor by which pixels are made coarser before they are enlarged again."""
-    noise: float = 0.12
+    noise: Spread = 0.12
     """Largest standard deviation of pixel noise, in units of the 0..1 range."""
-    invert: float = 0.0
+    invert: Share = 0.0
     """Probability of swapping dark and bright."""
-    stain: float = 0.0
+    stain: Spread = 0.0
     """Spread of the grey value that is added to each class; its texture may fade, too."""
-    decoys: float = 0.0
+    decoys: Share = 0.0
     """Probability of a region with the grey values and the grain of tissue, but no organelles."""
-    sheaths: float = 0.0
+    sheaths: Share = 0.0
     """Probability that a profile gets a dark sheath, if the source names the sheath's class."""
-    thick: float = 30.0
+    thick: Pixels = 30.0
     """Largest thickness of a sheath in pixels."""
-    masses: float = 0.0
+    masses: Share = 0.0
     """Probability of a large, even, rather dark region without organelles."""
-    lookalikes: float = 0.0
+    lookalikes: Share = 0.0
     """Probability of a kind of things that are taken for organelles, several of them."""
-    soft: float = 3.0
+    soft: Pixels = 3.0
     """Largest sigma in pixels of the edge of a decoy or a mass."""
 
 

@@ -137,6 +137,8 @@ def read_recipe(path: Path) -> Recipe:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"no training recipe at {path}; give the path of a TOML file") from error
+    except RecursionError as error:
+        raise UserError(f"{path} is not valid TOML: its lists are nested too deeply") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid TOML: {error}") from error
     return parse_recipe(data, path.parent)

@@ -76,7 +76,7 @@ def read_taught(value: Any, info: ValidationInfo) -> Any:
     path = in_base(Path(value), info)
     try:
         taught = tuple(TaughtClass.from_dict(entry) for entry in json.loads(path.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(
             f"{path} cannot be read as classes learned from strokes; export the training set again"
         ) from error
@@ -104,6 +104,9 @@ def without_repeats(names: tuple[Encoder, ...]) -> tuple[Encoder, ...]:
 Encoder = Literal["sam", "mae"]
 AtLeastOne = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=10**12)]
+Rate = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+SourceWeight = Annotated[float, Field(gt=0, le=1e6)]
 RelativePath = Annotated[Path, AfterValidator(in_base)]
 CheckpointPath = Annotated[Path, AfterValidator(find_start)]
 
@@ -135,7 +138,7 @@ class LabelledSource:
     """
     voxel_size: Annotated[VoxelSize | None, BeforeValidator(parse_voxel_size)] = None
     """Overrides the file's, in nm."""
-    weight: float = 1.0
+    weight: SourceWeight = 1.0
     """How often it is drawn from, times the square root of its size."""
     slices: tuple[int, ...] = ()
     """Use these slices only; all when empty."""
@@ -182,29 +185,29 @@ class Training:
 
     steps: AtLeastOne = 2000
     batch: AtLeastOne = 8
-    crop: Annotated[int, Field(ge=1, multiple_of=MULTIPLE)] = 224
+    crop: Annotated[int, Field(ge=1, le=4096, multiple_of=MULTIPLE)] = 224
     """Side of a training crop in pixels."""
-    rate: float = 6e-4
+    rate: Rate = 6e-4
     """Peak learning rate of fusion, class prompts and detail path."""
-    decoder_rate: float = 2e-4
+    decoder_rate: Rate = 2e-4
     """Peak learning rate of SAM's mask decoder and prompt encoder."""
-    encoder_rate: float = 3e-4
+    encoder_rate: Rate = 3e-4
     """Peak learning rate of unfrozen encoders."""
     unfreeze: Annotated[tuple[Encoder, ...], AfterValidator(without_repeats)] = ()
     """Encoders that learn too. With none, crops are embedded once and kept."""
     pool: AtLeastOne = 512
     """How many embedded crops to keep when both encoders are frozen."""
-    prompts: int = 3
+    prompts: Annotated[int, Field(ge=0, le=1000)] = 3
     """Objects to click on in each crop; 0 trains classes alone."""
-    rounds: AtLeastOne = 2
+    rounds: Annotated[int, Field(ge=1, le=100)] = 2
     """Answers asked for each object; a click corrects each of them."""
-    class_weight: float = 1.0
+    class_weight: Weight = 1.0
     """Weight of the classes' cross-entropy and Dice; 0 trains clicks and boxes alone, as SAM is."""
-    contrastive: float = 0.1
+    contrastive: Weight = 0.1
     """Weight of the prototype-contrastive loss."""
-    prompt_weight: float = 0.5
+    prompt_weight: Weight = 0.5
     """Weight of the clicks' and boxes' loss."""
-    hold: Annotated[float, Field(ge=0)] = 0.0
+    hold: Weight = 0.0
     """Weight of the distance from the parent's answers, among classes that a source's labels cannot
     tell apart (Hinton et al. 2015, arXiv 1503.02531)."""
     keep: Annotated[float, Field(ge=0, lt=1)] = 0.0

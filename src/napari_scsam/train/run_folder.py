@@ -130,7 +130,7 @@ def read_starts(path: Path) -> list[Any]:
     """Return the starts in an earlier ``run.json``; none when it cannot be read."""
     try:
         return list(json.loads(path.read_text(encoding="utf-8"))["starts"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import zarr
@@ -19,6 +21,8 @@ from image_files import (
     write_ome_zarr,
     write_zarr,
 )
+from kinds.kind import STACK as PARTS
+from kinds.odd import odd_tiffs
 
 from napari_scsam.config import UserError
 from napari_scsam.io.saved.watched import ChangedFileError, Stamp
@@ -123,3 +127,66 @@ def test_a_file_that_goes_away_during_a_read_does_not_count_as_read(tmp_path: Pa
 def test_a_stamp_of_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ChangedFileError, match=r"nothing\.tif is no longer there"):
         Stamp.of(tmp_path / "nothing.tif")
+
+
+def write_two_parts(folder: Path) -> tuple[Path, Path]:
+    """An OME-TIFF whose second slice is in a file of its own."""
+    kind = next(kind for kind in odd_tiffs() if kind.name == "OME-TIFF, in two files")
+    return Path(kind.write(folder)), folder / "1.ome.tif"
+
+
+def write_detached(folder: Path) -> tuple[Path, Path]:
+    """A NRRD whose voxels are beside its header."""
+    (folder / "voxels.raw").write_bytes(PARTS.tobytes())
+    fields = ("type: uint8", "dimension: 3", "sizes: 30 20 6", "encoding: raw")
+    text = "\n".join(["NRRD0004", *fields, "data file: voxels.raw", ""])
+    (folder / "a.nhdr").write_text(text)
+    return folder / "a.nhdr", folder / "voxels.raw"
+
+
+def write_external(folder: Path) -> tuple[Path, Path]:
+    """An HDF5 whose voxels are in another file."""
+    (folder / "voxels.raw").write_bytes(PARTS.tobytes())
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.create_dataset(
+            "em", PARTS.shape, np.uint8, external=[("voxels.raw", 0, h5py.h5f.UNLIMITED)]
+        )
+    return folder / "a.h5", folder / "voxels.raw"
+
+
+def write_virtual(folder: Path) -> tuple[Path, Path]:
+    """An HDF5 that shows the voxels of another one."""
+    with h5py.File(folder / "part.h5", "w") as file:
+        file["em"] = PARTS
+    layout = h5py.VirtualLayout(PARTS.shape, np.uint8)
+    layout[...] = h5py.VirtualSource("part.h5", "em", PARTS.shape)
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.create_virtual_dataset("em", layout)
+    return folder / "a.h5", folder / "part.h5"
+
+
+def cut_in_place(file: Path) -> None:
+    os.truncate(file, 10)
+
+
+def change_in_place(file: Path) -> None:
+    with file.open("r+b") as opened:
+        opened.seek(file.stat().st_size - 50)
+        opened.write(bytes(50))
+
+
+@pytest.mark.parametrize("harm", [cut_in_place, change_in_place, Path.unlink])
+@pytest.mark.parametrize("write", [write_two_parts, write_detached, write_external, write_virtual])
+def test_the_other_files_of_an_image_are_watched_too(
+    tmp_path: Path,
+    write: Callable[[Path], tuple[Path, Path]],
+    harm: Callable[[Path], None],
+) -> None:
+    image, other = write(tmp_path)
+    volume = open_volume(image)
+    assert np.array_equal(volume.plane(0), PARTS[0])
+    harm(other)
+    with pytest.raises(ChangedFileError, match=other.name):
+        volume.plane(1)
+    with pytest.raises(ChangedFileError, match=other.name):
+        volume.data.check()

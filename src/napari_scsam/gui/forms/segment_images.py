@@ -21,6 +21,7 @@ from napari_scsam.gui.forms.parts import (
     list_runs_below,
 )
 from napari_scsam.gui.tools.runs import DetachedRuns
+from napari_scsam.paths import with_home
 from napari_scsam.volume.detached import RunRequest
 from napari_scsam.volume.image_batch import find_images
 
@@ -106,14 +107,14 @@ def _images_folder(folder: Path | None) -> Path:
     """
     if folder is None or folder == Path():
         raise UserError("no folder of images is named; choose one")
-    return folder.expanduser().absolute()
+    return with_home(folder).absolute()
 
 
 def _labels_folder(folder: Path, chosen: Path | None) -> Path:
     """Return the folder of the labels."""
     if chosen is None or chosen == Path():
         return folder / LABELS_FOLDER
-    return chosen.expanduser().absolute()
+    return with_home(chosen).absolute()
 
 
 def _connect(form: Form) -> None:

@@ -13,7 +13,7 @@ from napari.utils.notifications import show_info
 from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, UserError, parse_classes, parse_voxel_size
-from napari_scsam.errors import describe_os_error
+from napari_scsam.errors import saying_os_errors
 from napari_scsam.gui.layers.class_table import (
     CLASSES_KEY,
     IN_MEMORY,
@@ -204,10 +204,8 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     UserError
         When the labels cannot be stored, or the path cannot be written.
     """
-    try:
+    with saying_os_errors():
         return _write(path, data, attributes)
-    except OSError as error:
-        raise UserError(describe_os_error(error)) from error
 
 
 def _write(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:

@@ -140,7 +140,7 @@ class ProjectKeeper:
             self.session.report_error(UserError(NO_PROJECT))
             return
         self.saver.save()
-        steps = partial(copy_project, self.project, project_path(text))
+        steps = partial(copy_project, self.project, project_path(text), moving=True)
         self.session.jobs.submit(Job.COPY_PROJECT, steps, self._on_copied)
 
     def close(self) -> None:

@@ -16,10 +16,11 @@ from napari_scsam.config import UserError
 from napari_scsam.io.formats.hdf5_sizes import describe_dataset
 from napari_scsam.io.lazy import Source
 from napari_scsam.io.read_errors import explaining
+from napari_scsam.io.saved.watched import watch_others
 from napari_scsam.io.units import three_sides, whole_size
 from napari_scsam.io.untrusted.hdf5_chunks import check_hdf5_chunks
 from napari_scsam.io.untrusted.hdf5_files import open_hdf5
-from napari_scsam.io.untrusted.hdf5_links import check_storage, find_node, open_storage
+from napari_scsam.io.untrusted.hdf5_links import check_storage, find_node, open_storage, other_files
 
 BIG_DATA_VIEWER = re.compile(r"/t\d+/s\d+/\d+/cells")
 """A level of BigDataViewer: time point, view, level."""
@@ -76,8 +77,9 @@ def read_hdf5(path: Path, inner: str | None) -> Source:
         if _is_big_data_viewer(dataset):
             array = UnsignedArray(array)
             levels = tuple(map(UnsignedArray, levels))
+        others = other_files(dataset, path)
         return Source(
-            array=array,
+            array=watch_others(array, others),
             axes=placed.axes,
             voxel_size=whole_size(placed.sides) if placed.sides else None,
             origin=placed.origin,

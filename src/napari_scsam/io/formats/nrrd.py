@@ -18,6 +18,7 @@ from napari_scsam.io.formats.numbers import map_numbers
 from napari_scsam.io.formats.packed import UnpackedArray
 from napari_scsam.io.lazy import Source
 from napari_scsam.io.read_errors import explaining
+from napari_scsam.io.saved.watched import watch_others
 from napari_scsam.io.units import sides_nm, three_sides, whole_size
 from napari_scsam.io.untrusted.hdf5_links import check_beside
 
@@ -168,17 +169,21 @@ def _dtype(header: Mapping[str, Any]) -> np.dtype[Any]:
 
 
 def _array(path: Path, header: Mapping[str, Any], offset: int, shape: tuple[int, ...]) -> Any:
-    dtype = _dtype(header)
-    file = path
+    """Return the voxels, which are watched where they are in a file of their own."""
     detached = header.get("data file", header.get("datafile"))
-    if detached is not None:
-        check_beside(path, str(detached), "the voxels")
-        file = path.parent / str(detached)
-        offset = 0
+    if detached is None:
+        return _voxels(path, header, offset, shape)
+    check_beside(path, str(detached), "the voxels")
+    file = path.parent / str(detached)
     if not file.is_file():
         raise UserError(
             f"{path} keeps its voxels in {detached}, which is not one file beside it; put it there"
         )
+    return watch_others(_voxels(file, header, 0, shape), [file])
+
+
+def _voxels(file: Path, header: Mapping[str, Any], offset: int, shape: tuple[int, ...]) -> Any:
+    dtype = _dtype(header)
     encoding = str(header["encoding"]).lower()
     skip = int(header.get("byte skip", header.get("byteskip", 0)))
     if int(header.get("line skip", header.get("lineskip", 0))):

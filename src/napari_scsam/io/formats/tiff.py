@@ -17,6 +17,7 @@ from napari_scsam.io.formats.tiff_planes import as_slices
 from napari_scsam.io.formats.tiff_sizes import tiff_sides
 from napari_scsam.io.lazy import Source
 from napari_scsam.io.read_errors import READ_ERRORS, cannot_open, empty_file, explaining
+from napari_scsam.io.saved.watched import watch_others
 from napari_scsam.io.units import three_sides, whole_size
 from napari_scsam.io.untrusted.tiff_segments import (
     check_chain,
@@ -79,7 +80,7 @@ def _source_of(tif: tifffile.TiffFile, path: Path) -> Source:
     _check_colours(series.keyframe, path)
     palette, notes = _palette(tif, path)
     source = Source(
-        array=_array(tif, 0),
+        array=watch_others(_array(tif, 0), _companions(tif, path)),
         axes=axes,
         voxel_size=as_voxel_size(record.get("voxel_size")) or whole_size(sides),
         origin=_origin(record.get("origin", (0.0, 0.0, 0.0))),
@@ -90,6 +91,14 @@ def _source_of(tif: tifffile.TiffFile, path: Path) -> Source:
         notes=(*notes, *_first_image_note(tif, path), *turned_note(path, _orientation(tif))),
     )
     return as_slices(source, tif, path)
+
+
+def _companions(tif: tifffile.TiffFile, path: Path) -> list[Path]:
+    """Return the other files that the slices of an OME-TIFF are in."""
+    if not tif.is_ome:
+        return []
+    parents = {page.parent for page in tif.series[0].pages if page is not None}
+    return sorted({Path(each.filehandle.path) for each in parents} - {path, path.absolute()})
 
 
 def _check_colours(page: Any, path: Path) -> None:

@@ -135,6 +135,6 @@ def is_own(folder: Path) -> bool:
 def read_precomputed_record(path: Path) -> Mapping[str, Any]:
     """Read our record from a precomputed segmentation; empty for those of others."""
     try:
-        return parse_record((path / RECORD).read_text(encoding="utf-8"))
+        return parse_record((path / RECORD).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return {}

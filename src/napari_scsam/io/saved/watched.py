@@ -6,6 +6,7 @@ zeros beyond the end of a file that was cut off. A mapped file shows whatever is
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,14 +96,16 @@ class WatchedArray:
         return len(self.shape)
 
     def check(self) -> None:
-        """Check that the file is still the one that was opened.
+        """Check that the file, and others that it reads from, are those that were opened.
 
         Raises
         ------
         ChangedFileError
-            When it is gone, or was changed or replaced.
+            When one is gone, or was changed or replaced.
         """
         self.stamp.check()
+        if isinstance(self.array, WatchedArray):
+            self.array.check()
 
     def __getitem__(self, key: Any) -> Any:
         self.stamp.check()
@@ -112,6 +115,19 @@ class WatchedArray:
             # What was read counts only if the file was there until the end. It is also a better
             # reason than the error of a library that met the end of the file.
             self.stamp.check()
+
+
+def watch_others(array: Any, files: Iterable[Path]) -> Any:
+    """Return an array that is also watched by other files that its voxels are in.
+
+    Raises
+    ------
+    ChangedFileError
+        When one of them does not exist.
+    """
+    for file in files:
+        array = WatchedArray(array, Stamp.of(file))
+    return array
 
 
 def watch_zarr(array: ZarrArray) -> WatchedArray:

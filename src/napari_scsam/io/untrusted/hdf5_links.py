@@ -101,6 +101,13 @@ def check_storage(dataset: h5py.Dataset, path: Path) -> None:
         raise ValueError(f"a chunk of {dataset.chunks} is larger than the memory of this computer")
 
 
+def other_files(dataset: h5py.Dataset, path: Path) -> list[Path]:
+    """Return the files beside a file that hold the voxels of its data set; those that exist."""
+    owner = Path(dataset.file.filename).absolute()
+    named = {owner} | {owner.parent / name for name in _other_files(dataset) if name != "."}
+    return sorted(file for file in named - {path.absolute()} if file.is_file())
+
+
 def _other_files(dataset: h5py.Dataset) -> Iterator[str]:
     yield from (name for name, _offset, _size in dataset.external or ())
     if dataset.is_virtual:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.atomic import replacing
-from napari_scsam.json_files import replace_json
+from napari_scsam.json_files import read_json, replace_json
 from napari_scsam.volume.instances.edges import read_beside, read_pairs, read_saddles
 from napari_scsam.volume.instances.graph import number_objects, roots_of
 from napari_scsam.volume.instances.holes import fill_roots
@@ -115,8 +114,8 @@ def save_counts(job: InstanceJob, counts: Sequence[int]) -> None:
 
 
 def load_counts(job: InstanceJob) -> list[int] | None:
-    """Read what `save_counts` wrote; None when the tables are not whole yet."""
-    if not job.counts().is_file():
+    """Read what `save_counts` wrote; None when the tables are not whole yet, or it is damaged."""
+    counts = read_json(job.counts())
+    if not isinstance(counts, list) or not all(isinstance(count, int) for count in counts):
         return None
-    counts: list[int] = json.loads(job.counts().read_text(encoding="utf-8"))
     return counts

@@ -142,7 +142,7 @@ def parse_run(header: str) -> dict[str, Any] | None:
     """Read the settings in the first line of a ledger; None when they cannot be read."""
     try:
         run = json.loads(header)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(run, dict):
         return None
