@@ -20,7 +20,7 @@ from torch.nn import functional as F
 Factor = Annotated[float, Field(ge=1, le=100)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Pixels = Annotated[float, Field(ge=0, le=1000)]
-Spread = Annotated[float, Field(ge=0, le=10)]
+Width = Annotated[float, Field(ge=0, le=10)]
 # A recipe is checked for these; in Python, whoever sets another value means it.
 
 
@@ -32,22 +32,22 @@ class Augmentation:
     """Pixel size varies log-uniformly between 1/zoom and zoom."""
     stretch: Factor = 1.25
     """Pixels are longer along one axis by up to this factor."""
-    contrast: Spread = 0.5
+    contrast: Width = 0.5
     """Contrast factor varies by ± this."""
-    brightness: Spread = 0.2
-    gamma: Spread = 0.5
+    brightness: Width = 0.2
+    gamma: Width = 0.5
     """Gamma varies between exp(-gamma) and exp(gamma)."""
     blur: Pixels = 1.5
     """Largest sigma in pixels."""
-    tone: Spread = 0.4
+    tone: Width = 0.4
     """Spread of the slopes of a random rising tone curve; 0 keeps grey steps in proportion."""
     coarse: Factor = 3.0
     """Largest factor by which pixels are made coarser before they are enlarged again."""
-    noise: Spread = 0.12
+    noise: Width = 0.12
     """Largest standard deviation of pixel noise, in units of the 0..1 range."""
     invert: Share = 0.0
     """Probability of swapping dark and bright."""
-    stain: Spread = 0.0
+    stain: Width = 0.0
     """Spread of the grey value that is added to each class; its texture may fade, too."""
     decoys: Share = 0.0
     """Probability of a region with the grey values and the grain of tissue, but no organelles."""
