@@ -125,12 +125,13 @@ def _only_class(volume: Volume, names: Sequence[str] | Mapping[int, str] | None)
             f"the values in {volume.name} are objects, so {next(iter(names))} is no class; give the "
             "one name, as in --classes mitochondrion, or --divisor if values are class · N + object"
         )
-    if len(names or ()) != 1:
+    listed = list(names or ())
+    if len(listed) != 1:
         raise UserError(
             "its objects are of one class that the file does not name; "
             "give it with --classes mitochondrion"
         )
-    return ClassObjects(*(names or ()), volume)
+    return ClassObjects(listed[0], volume)
 
 
 def _predicted(
