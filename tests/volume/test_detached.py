@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import tifffile
 
@@ -100,6 +101,20 @@ def test_a_process_of_its_own_says_what_was_wrong(request_: RunRequest) -> None:
     state = state_of(folder)
     assert state.phase is RunPhase.FAILED
     assert "does not exist" in state.message
+
+
+@pytest.mark.parametrize("moves", [("boot_time", "create_time"), ("boot_time",)])
+def test_a_run_goes_on_when_the_clock_is_set_back(
+    request_: RunRequest, monkeypatch: pytest.MonkeyPatch, moves: tuple[str, ...]
+) -> None:
+    folder = start_run(request_)
+    boot, created = psutil.boot_time, psutil.Process.create_time
+    with monkeypatch.context() as clock:
+        clock.setattr(psutil, "boot_time", lambda: boot() - 3600)
+        if "create_time" in moves:  # as on Linux, which computes it from the other
+            clock.setattr(psutil.Process, "create_time", lambda self: created(self) - 3600)
+        assert state_of(folder).phase is RunPhase.RUNNING
+    cancel_run(folder)
 
 
 def test_a_process_that_is_cancelled_leaves_a_stopped_run(request_: RunRequest) -> None:

@@ -38,6 +38,9 @@ FINISHED_IMAGES = "finished.txt"
 LOG = "log.txt"
 """What the process and its libraries print."""
 
+SAME_SECONDS = 0.02
+"""Processes of one number that began less apart are one; the system counts in hundredths."""
+
 
 class RunPhase(StrEnum):
     """How far a run is."""
@@ -144,8 +147,7 @@ def continue_run(folder: Path) -> None:
         )
     Thread(target=process.wait, daemon=True).start()  # so that the system can forget it
     with suppress(psutil.NoSuchProcess):
-        created = psutil.Process(process.pid).create_time()
-        replace_json(folder / PROCESS, {"pid": process.pid, "created": created})
+        replace_json(folder / PROCESS, {"pid": process.pid, **_birth(process.pid)})
 
 
 def cancel_run(folder: Path) -> None:
@@ -206,12 +208,24 @@ def _process(folder: Path) -> psutil.Process | None:
         return None
     try:
         process = psutil.Process(known["pid"])
-        same = process.create_time() == known["created"]
+        birth = _birth(known["pid"])
+        same = any(abs(birth[key] - known[key]) < SAME_SECONDS for key in birth if key in known)
         if same and process.status() != psutil.STATUS_ZOMBIE:
             return process
     except psutil.Error:
         return None
     return None
+
+
+def _birth(pid: int) -> dict[str, float]:
+    """Return when a process began, by the clock and since the computer was started.
+
+    Linux computes the first from the second, so that it changes when the clock is set. Elsewhere
+    the second does.
+    """
+    boot = psutil.boot_time()  # first: older versions of psutil remember it
+    created = psutil.Process(pid).create_time()
+    return {"created": created, "after_boot": created - boot}
 
 
 def write_progress(folder: Path, done: int, total: int, seconds_left: float | None) -> None:

@@ -43,7 +43,7 @@ def test_a_slice_that_does_not_exist_is_refused(z: int) -> None:
 
 @pytest.mark.parametrize("value", [3, 255, -1])
 def test_another_value_is_no_stroke(value: int) -> None:
-    with pytest.raises(UserError, match="slice 1 of the strokes has the value"):
+    with pytest.raises(UserError, match=f"slice 1 of the strokes has the value {value};"):
         slices_with_strokes(strokes([ON], [ON, value]), None)
 
 

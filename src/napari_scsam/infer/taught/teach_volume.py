@@ -86,9 +86,10 @@ def slices_with_strokes(strokes: Volume, slices: Sequence[int] | None) -> list[i
         if not 0 <= z < strokes.depth:
             raise UserError(f"there is no slice {z}; choose slices from 0 to {strokes.depth - 1}")
         drawn = strokes.plane(z)
-        if (drawn > BESIDE).any() or (drawn < 0).any():
+        other = drawn[(drawn > BESIDE) | (drawn < 0)]
+        if other.size:
             raise UserError(
-                f"slice {z} of the strokes has the value {drawn.max()}; "
+                f"slice {z} of the strokes has the value {other[0]}; "
                 "use 1 on the class, 2 beside it and 0 elsewhere"
             )
         if (drawn == ON).any():
