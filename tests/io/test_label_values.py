@@ -12,7 +12,12 @@ import tifffile
 
 from napari_scsam import cli
 from napari_scsam.config import UserError
-from napari_scsam.io.label_values import check_named_values, describe_values, in_turn
+from napari_scsam.io.label_values import (
+    check_named_values,
+    describe_values,
+    doubt_of_names,
+    in_turn,
+)
 from napari_scsam.io.volumes import as_volume
 from napari_scsam.train.labelled_volume import LabelledVolume
 from napari_scsam.train.recipe import read_recipe
@@ -137,3 +142,28 @@ def test_labels_without_any_object_are_no_truth(
     assert "hold only 0, but no 1; name the values that there are" in capsys.readouterr().err
     assert cli.main(["train", files["recipe"], "-o", files["out"], "--device", "cpu"]) == 2
     assert "mask.tif" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("named", "doubted"),
+    [((1, 2), False), ((1,), False), ((1, 7), True), ((1, 2, 7), False), ((7,), True), ((), False)],
+)
+def test_a_name_for_a_value_that_is_not_there_is_doubted_beside_one_without_a_name(
+    named: tuple[int, ...], doubted: bool
+) -> None:
+    labels = as_volume(np.array([[[0, 1]], [[2, 2]]], np.uint8))
+    text = doubt_of_names(labels, named, range(2))
+    assert ("but no 7, whose class counts as absent" in text) == doubted
+    assert bool(text) == doubted
+
+
+def test_evaluate_says_which_value_is_probably_mistyped(
+    files: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = MASK.copy()
+    values[0, :4] = 3
+    tifffile.imwrite(files["mask"], values, imagej=True, metadata={"axes": "ZYX"})
+    command = ["evaluate", "--image", files["image"], "--labels", files["mask"]]
+    common = ["--checkpoint", files["checkpoint"], "--voxel-size", "8", "--device", "cpu"]
+    assert cli.main([*command, "--map", "255=mitochondrion", "7=vesicle", *common]) == 0
+    assert "but no 7, whose class counts as absent; without a name: 3" in capsys.readouterr().err

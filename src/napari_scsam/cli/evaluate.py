@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from napari_scsam.cli.labels import note_doubt_of_names
 from napari_scsam.cli.shared.parts import (
     add_careful,
     add_coarse,
@@ -118,6 +119,7 @@ def score(
         "smallest": arguments.smallest,
     }
     mapping = parse_map(arguments.map, predictor.classes)
+    note_doubt_of_names(labels, mapping or (), chosen["slices"])
     scores: list[Scores | ClickScores] = []
     try:
         tolerance = arguments.tolerance

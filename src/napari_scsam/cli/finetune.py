@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_scsam.class_names import check_class_name
-from napari_scsam.cli.labels import note_own_table
+from napari_scsam.cli.labels import note_doubt_of_names, note_own_table
 from napari_scsam.cli.shared.checkpoint_path import check_checkpoint_path
 from napari_scsam.cli.shared.parts import add_model_options, command, note, open_image, show
 from napari_scsam.cli.shared.reports import add_report, check_report
@@ -81,6 +81,7 @@ def run_finetune(arguments: argparse.Namespace) -> None:
     )
     arguments.resume_hint = "; the same command continues"
     note_own_table(Path(arguments.labels), source.classes)
+    note_doubt_of_names(source.labels, source.classes, source.slices)
     result = show(mapped(steps, progress_of))
     note(str(result.report))
     save_tuned(out, result, arguments.checkpoint, source)

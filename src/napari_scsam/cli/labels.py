@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_scsam.class_names import check_class_name
 from napari_scsam.cli.shared.parts import note, parse_names
 from napari_scsam.config import UserError
+
+if TYPE_CHECKING:
+    from napari_scsam.io.volumes import Volume
 
 LABELS_HELP = (
     "labels of {kinds} that scsam or the plugin wrote (OME-Zarr or TIFF), "
@@ -107,6 +111,19 @@ def note_own_table(labels: Path, table: object) -> None:
         return
     others = ", ".join(_named(value, own) for value in changed)
     note(f"scsam: in the class table of {labels}, {others}; the names in --classes count")
+
+
+def note_doubt_of_names(
+    labels: Volume, named: Collection[int], slices: Sequence[int] | None
+) -> None:
+    """Print that values which were named are not in labels, where others have no name."""
+    from napari_scsam.io.label_values import doubt_of_names
+
+    every = range(labels.depth)
+    chosen = every if slices is None else [z for z in slices if z in every]  # others are refused
+    text = doubt_of_names(labels, named, chosen) if named else ""
+    if text:
+        note(f"scsam: {text}")
 
 
 def _named(value: int, table: Mapping[int, str]) -> str:

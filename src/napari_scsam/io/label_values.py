@@ -58,6 +58,36 @@ def check_named_values(
     raise no_such_value(labels.name, found, named, advice)
 
 
+def doubt_of_names(labels: Volume, named: Collection[int], slices: Sequence[int]) -> str:
+    """Return a sentence on values that are named but not there, beside others without a name.
+
+    It is empty unless there are both: then a value is probably mistyped, and its class would count
+    as absent everywhere.
+
+    Parameters
+    ----------
+    labels
+        The label image; slices are read until each value is found.
+    named
+        The values that stand for a class.
+    slices
+        Those that count.
+    """
+    found = set[int]()
+    for z in slices:
+        found |= values_of(labels.plane(z))
+        if found.issuperset(named):
+            return ""
+    missing, others = sorted(set(named) - found), sorted(found - {0} - set(named))
+    if not others:
+        return ""
+    return (
+        f"the labels {labels.name!r} hold {describe_values(found)}, but no "
+        f"{' or '.join(map(str, missing[:LISTED]))}, whose class counts as absent; "
+        f"without a name: {', '.join(map(str, others[:LISTED]))}"
+    )
+
+
 def no_such_value(
     name: str, found: Collection[int], named: Collection[int], advice: str
 ) -> UserError:
