@@ -140,12 +140,12 @@ class TileEncoder:
     def _cached(self, grid: TileGrid, tiles: Sequence[Tile], image: Tensor) -> Tensor:
         """Return the cached values of B tiles, B×C×h×w, computing those that are missing.
 
-        Both are rounded to fp16, so that they are the same numbers.
+        Both are rounded to fp16 and laid out alike, so that they give the same answer.
         """
         found = [self._read(grid, tile) for tile in tiles]
         missing = [i for i, values in enumerate(found) if values is None]
         if missing:
-            computed = self._compute(image[missing]).half().cpu().numpy()
+            computed = self._compute(image[missing]).half().cpu().contiguous().numpy()
             for i, values in zip(missing, computed, strict=True):
                 found[i] = values
                 self._write(grid, tiles[i], values)

@@ -126,21 +126,16 @@ def labelled_rows(source: LabelledSource, rows: Mapping[int, int]) -> dict[int, 
     Raises
     ------
     UserError
-        When it labels a class that the recipe lacks, or clicks on one that it does not label.
+        When it labels a class that the recipe lacks.
     """
-    groups = tuple(number for group in source.objects for number in group)
-    named = {"classes": source.classes}
-    if not source.instances:  # there, the values are objects
-        named |= {"objects": groups, "borders": source.borders}
-    for setting, numbers in named.items():
-        for number in numbers:
-            if number not in rows:
-                raise UserError(
-                    f"{setting} of {source.labels.name} in the recipe names the id {number}, "
-                    "which no class has; add that class, or leave it out"
-                )
     if not source.classes:
         return dict(rows)
+    for number in source.classes:
+        if number not in rows:
+            raise UserError(
+                f"classes of {source.labels.name} in the recipe names the id {number}, "
+                "which no class has; add that class, or leave it out"
+            )
     return {number: rows[number] for number in source.classes}
 
 
