@@ -130,11 +130,10 @@ def input_range(
     """
     from napari_scsam.config import UserError
 
-    option = "--range"
     black, white = ends or (0.0, 1.0)
     if mean_std is not None:
-        option = "--mean-std"
         black, white = _range_of(*mean_std)
     if abs(white - black) < LEAST_RANGE:
+        option = "--range" if mean_std is None else "--mean-std"
         raise UserError(f"black and white are the same; give other values for {option}")
     return black, white

@@ -107,10 +107,9 @@ def note_own_table(labels: Path, table: object) -> None:
         return
     own = {spec.id: spec.name for spec in read_class_table(find_labels(labels)) or ()}
     changed = [value for value in table if own and own.get(value) != table[value]]
-    if not changed:
-        return
-    others = ", ".join(_named(value, own) for value in changed)
-    note(f"scsam: in the class table of {labels}, {others}; the names in --classes count")
+    if changed:
+        others = ", ".join(_named(value, own) for value in changed)
+        note(f"scsam: in the class table of {labels}, {others}; the names in --classes count")
 
 
 def note_doubt_of_names(

@@ -36,7 +36,6 @@ def open_image_labels(path: Path, advice: str) -> zarr.Group:
     """
     root = open_zarr_image(path, advice)
     try:
-        remove_drafts(path / "labels")
         return _labels_on_disk(root, path)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error}); {advice}") from error
@@ -63,6 +62,7 @@ def open_zarr_image(path: Path, advice: str) -> zarr.Group:
 def _labels_on_disk(root: zarr.Group, path: Path) -> zarr.Group:
     """Return ``labels/``, and wait until it is on disk if it is new: what it holds relies on it."""
     folder = path / "labels"
+    remove_drafts(folder)
     if is_zarr(folder):
         return root.require_group("labels")
     labels = root.require_group("labels")

@@ -110,7 +110,7 @@ class Client:
             self._leave()
 
     async def _end(self, error: BaseException | None) -> None:
-        """Say why the connection ends."""
+        """Report why the connection ends."""
         if error is None or isinstance(error, WebSocketDisconnect):
             return
         name = self.session.name if self.session else "without a session"

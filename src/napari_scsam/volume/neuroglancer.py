@@ -162,7 +162,7 @@ class Server(ThreadingHTTPServer):
     """Answers each request in a thread; one that fails is a line, and costs no other."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
-        """Say what went wrong; viewers that go away in the middle of a file are no news."""
+        """Print what went wrong, unless a viewer went away in the middle of a file."""
         error = sys.exc_info()[1]
         if isinstance(error, ConnectionError | TimeoutError):
             return

@@ -32,9 +32,8 @@ def check_layer_place(attributes: dict[str, Any], ndim: int) -> None:
             "choose a layer of 2 or 3"
         )
     steps = _own_steps(attributes, ndim)
-    affine = attributes.get("affine")
-    if affine is not None:
-        steps = np.asarray(affine)[:ndim, :ndim] @ steps
+    if attributes.get("affine") is not None:
+        steps = np.asarray(attributes["affine"])[:ndim, :ndim] @ steps
     if any(is_tilted(steps.T, axis) for axis in range(ndim - 2)):
         raise UserError(
             f"{_name(attributes)} is sheared or rotated through its slices, "

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def end_drag(layer: Layer) -> None:
-    """Let moves of the mouse and its release do nothing more in a layer, until the next press."""
+    """End a drag in a layer: moves and the release do nothing more, until the next press."""
     for drag in layer._mouse_drag_gen.values():
         drag.close()
     layer._mouse_drag_gen.clear()

@@ -76,8 +76,7 @@ class CheckedDataset:
                 least = self._least(chunk.filter_mask) if chunk.filter_mask else everything
                 if chunk.size < least:
                     found[chunk.chunk_offset] = chunk.size
-                elif chunk.size > largest[0]:
-                    largest[0] = chunk.size
+                largest[0] = max(largest[0], chunk.size)
 
             self._dataset.id.chunk_iter(look)
             self._largest = largest[0]

@@ -50,17 +50,21 @@ def check_superblock(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
         place = _driver_place(file, size)
-        if place is None:
-            return
-        length = 0
-        if place < size:
-            file.seek(place)
-            (length,) = DRIVER.unpack(file.read(DRIVER.size).ljust(DRIVER.size, b"\0"))
-    if place + DRIVER.size + length > size:
+        end = 0 if place is None else _driver_end(file, place, size)
+    if end > size:
         raise UserError(
             f"{path} is damaged (its first block names more than the file holds); "
             "copy or download it again"
         )
+
+
+def _driver_end(file: BinaryIO, place: int, size: int) -> int:
+    """Return where the driver information ends, as it states."""
+    if place >= size:
+        return place + DRIVER.size
+    file.seek(place)
+    (length,) = DRIVER.unpack(file.read(DRIVER.size).ljust(DRIVER.size, b"\0"))
+    return place + DRIVER.size + int(length)
 
 
 def _driver_place(file: BinaryIO, size: int) -> int | None:

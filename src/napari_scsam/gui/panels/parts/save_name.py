@@ -32,9 +32,7 @@ def ask_save_name(
         Takes what was typed and the filter that was chosen, and returns the name with a suffix.
     """
     typed, chosen = QFileDialog.getSaveFileName(parent, title, proposed, filters)
-    if not typed:
-        return ""
-    path = complete(typed, chosen)
+    path = complete(typed, chosen) if typed else ""
     if path == typed or not os.path.lexists(path):
         return path
     return path if agrees_to_replace(parent, Path(path).name) else ""
