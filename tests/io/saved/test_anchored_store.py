@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable
@@ -150,3 +151,13 @@ def test_metadata_below_a_file_are_absent_but_chunks_are_an_error(tmp_path: Path
     assert store.get_sync("METADATA.ome.xml/.zarray", prototype=default_buffer_prototype()) is None
     with pytest.raises(NotADirectoryError):
         store.get_sync("METADATA.ome.xml/0.0.0", prototype=default_buffer_prototype())
+
+
+def test_metadata_that_were_damaged_after_they_were_read_are_told(tmp_path: Path) -> None:
+    """Found by damaged projects: the array was opened by a copy of its metadata."""
+    stored = zarr.create_array(tmp_path / "a.zarr", shape=(2, 4), chunks=(2, 4), dtype="u1")
+    header = tmp_path / "a.zarr/zarr.json"
+    metadata = json.loads(header.read_text(encoding="utf-8"))
+    header.write_text(json.dumps({**metadata, "storage_transformers": "../.."}), encoding="utf-8")
+    with pytest.raises(UserError, match=r"a\.zarr is damaged \(.*\); give it up or restore it"):
+        anchored(stored)

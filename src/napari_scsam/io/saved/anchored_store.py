@@ -20,6 +20,7 @@ from zarr.storage import LocalStore
 
 from napari_scsam.atomic import replacing, sync
 from napari_scsam.config import UserError
+from napari_scsam.io.read_errors import READ_ERRORS
 from napari_scsam.io.zarr_access import MARKERS, ZarrArray, folder_of
 
 if TYPE_CHECKING:
@@ -144,13 +145,23 @@ def anchored(stored: Any) -> ZarrArray:
     """Open an array on the local disk so that writing never creates its folder again.
 
     Other arrays are returned as they are.
+
+    Raises
+    ------
+    UserError
+        When its metadata on disk are damaged.
     """
     if not isinstance(stored, zarr.Array) or type(stored.store) is not LocalStore:
         unchanged: ZarrArray = stored
         return unchanged
     read_only = stored.read_only
     store = AnchoredStore(folder_of(stored), read_only=read_only)
-    return zarr.open_array(store, mode="r" if read_only else "r+")
+    try:
+        return zarr.open_array(store, mode="r" if read_only else "r+")
+    except (UserError, OSError):
+        raise
+    except READ_ERRORS as error:  # its metadata are damaged, but a copy in the group is not
+        raise UserError(f"{store.root} is damaged ({error}); give it up or restore it") from error
 
 
 class Presence:
